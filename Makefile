@@ -1,0 +1,51 @@
+# Strongroom: everything a newcomer needs, on a machine with Python >= 3.11 and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help setup demo test test-slow check format bench docs lock clean
+
+help: ## what you can make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
+
+setup: $(STAMP) ## make .venv with what demo, tests and benches need
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit("Strongroom needs Python 3.11 or newer; this is %s. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: setup ## the whole hall on a payment-fraud model, in about a minute
+	$(BIN)/strongroom demo
+
+test: setup ## the everyday suite
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup ## the long ones: kill tests, fuzzing, real data
+	$(BIN)/python -m pytest -m slow
+
+check: setup ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## rewrite to the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## measure beside the peers, and write docs/benchmarks.md
+	$(BIN)/python -m bench
+
+docs: setup ## build the documentation site into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+lock: ## refresh the locks (needs uv)
+	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet pyproject.toml -o requirements/core.txt
+	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet --all-extras --group dev --group bench --group docs pyproject.toml -o requirements/dev.txt
+
+clean: ## remove what was made
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

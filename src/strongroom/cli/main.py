@@ -1,0 +1,90 @@
+"""`strongroom VERB`: finds the verb's module, runs it, turns errors into messages and exit codes.
+
+Exit 0 clean, 1 denied or found, 2 could not tell.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from strongroom import __version__
+from strongroom.cli.output import complain
+from strongroom.domain.errors import StrongroomError
+
+VERBS: Final = {
+    "demo": "The whole hall on a payment-fraud model, in about a minute.",
+    "init": "Look at a folder and write a manifest that already runs.",
+    "controls": "Show which requirements apply to a system, and why.",
+    "scan": "Scan model files for code and other hazards, without loading them.",
+    "assess": "Run the checks that the manifest requires and write signed evidence.",
+    "approve": "Sign an approval of one stage for exactly these digests.",
+    "waive": "Sign a waiver of one requirement, with owner, reason and end.",
+    "gate": "Decide whether a system may enter a stage.",
+    "promote": "Seal the version and move it into a stage, if the gate allows it.",
+    "rollback": "Put the version before back into a stage.",
+    "versions": "List sealed versions and where they stand.",
+    "open": "Verify a sealed version, then decrypt it.",
+    "verify": "Check an audit bundle offline, trusting nothing but the trust policy.",
+    "report": "Write the audit bundle or the engineer's passport.",
+    "ledger": "Inspect and verify the transparency log.",
+    "keys": "Make and list keys, and say who may sign what.",
+}
+"""Each verb is `strongroom.cli.VERB` with a Typer application `app`."""
+
+
+class Verbs(TyperGroup):
+    """Loads the module of the one verb that was asked for."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Replace the verb's placeholder by the real command, then resolve as ever."""
+        if args and args[0] in VERBS:
+            module = import_module(f"strongroom.cli.{args[0]}")
+            self.commands[args[0]] = get_command(module.app)
+            self.commands[args[0]].name = args[0]
+        return super().resolve_command(ctx, args)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"strongroom {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Take an AI system to production with proof, and let anybody check every claim offline."""
+
+
+def command() -> Verbs:
+    """The command tree, each verb a placeholder until it is asked for."""
+    root = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    root.callback(cls=Verbs)(_root)
+    group = get_command(root)
+    if not isinstance(group, Verbs):
+        raise TypeError("typer ignored the group class")
+    for verb, text in VERBS.items():
+        group.commands[verb] = TyperCommand(verb, help=text)
+    return group
+
+
+def run() -> None:
+    """Entry point of the `strongroom` command."""
+    try:
+        command()(prog_name="strongroom")
+    except StrongroomError as error:
+        complain(error)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,1 @@
+"""What is required of a system, and what the system says it is."""
