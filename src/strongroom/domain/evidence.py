@@ -130,6 +130,14 @@ class Evidence:
             said.append(Outcome.UNKNOWN)
         return Outcome.worst(said)
 
+    @property
+    def own_findings(self) -> tuple[Finding, ...]:
+        """What the check itself judged, without the thresholds in force when it ran.
+
+        A gate counts these and holds the metrics against the thresholds in force when it decides.
+        """
+        return tuple(f for f in self.findings if f.rule != threshold_rule(self.check))
+
     def metric(self, name: str) -> Metric | None:
         """The metric of that name, if it was said."""
         return next((m for m in self.metrics if m.name == name), None)
@@ -176,10 +184,20 @@ class Threshold:
     """A bound on a metric, which the bad end of its interval must meet."""
 
     metric: str
+    """A metric's name; `*` stands for any text: `tpr_gap[*]` binds every attribute."""
     at_least: float | None = None
     at_most: float | None = None
     source: str = "our proposal"
     """Standard, paper or clause that the bound comes from."""
+
+    def among(self, metrics: Iterable[Metric]) -> tuple[Metric, ...]:
+        """The metrics that this binds."""
+        pattern = re.compile(".*".join(map(re.escape, self.metric.split("*"))))
+        return tuple(m for m in metrics if pattern.fullmatch(m.name))
+
+    def judge_all(self, metrics: Iterable[Metric]) -> Outcome:
+        """The worst over every metric it binds; binding none proves nothing."""
+        return Outcome.worst(self.judge(m) for m in self.among(metrics))
 
     def judge(self, metric: Metric | None) -> Outcome:
         """Pass by the bad end; fail by the point estimate; between them, too few rows to tell."""
@@ -196,6 +214,11 @@ class Threshold:
         low = f" ≥ {self.at_least:g}" if self.at_least is not None else ""
         high = f" ≤ {self.at_most:g}" if self.at_most is not None else ""
         return f"{self.metric}{low}{high}"
+
+
+def threshold_rule(check: CheckId) -> str:
+    """The rule under which the runner reports a threshold, apart from the check's own rules."""
+    return f"{check.name}.threshold"
 
 
 def tightest(thresholds: Iterable[Threshold]) -> Threshold:
