@@ -210,10 +210,15 @@ class Threshold:
             outcomes.append(_side(self.at_most - metric.value, self.at_most - metric.high))
         return Outcome.worst(outcomes)
 
+    @property
+    def bounds(self) -> str:
+        """For people: `≥ 0.8`, `≤ 0.05`, or both."""
+        low = f"≥ {self.at_least:g}" if self.at_least is not None else ""
+        high = f"≤ {self.at_most:g}" if self.at_most is not None else ""
+        return " and ".join(filter(None, (low, high)))
+
     def __str__(self) -> str:
-        low = f" ≥ {self.at_least:g}" if self.at_least is not None else ""
-        high = f" ≤ {self.at_most:g}" if self.at_most is not None else ""
-        return f"{self.metric}{low}{high}"
+        return f"{self.metric} {self.bounds}"
 
 
 def threshold_rule(check: CheckId) -> str:
