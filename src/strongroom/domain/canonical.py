@@ -17,6 +17,8 @@ from strongroom.domain.errors import InputError, LimitError
 
 MAX_BYTES: Final = 16 * 1024 * 1024
 MAX_DEPTH: Final = 64
+MAX_EXACT: Final = 2**53 - 1
+"""Numbers beyond this read back as others in some readers (RFC 7493, section 2.2)."""
 Json = Any
 """None, bool, int, float, str, list or dict of these."""
 
@@ -26,8 +28,10 @@ def plain(value: object) -> Json:
     if value is None or (isinstance(value, bool | int | str) and not isinstance(value, Enum)):
         return value
     if isinstance(value, float):
-        if not math.isfinite(value):
-            raise InputError(f"{value} has no JSON form", fix="leave the field out instead")
+        if not math.isfinite(value) or abs(value) > MAX_EXACT:
+            raise InputError(
+                f"{value} has no exact JSON form", fix="leave the field out, or scale its unit"
+            )
         return value
     if isinstance(value, Enum):
         return value.value
