@@ -1,0 +1,1 @@
+"""The checks that come with Strongroom: one folder a room, one file a check."""

@@ -1,0 +1,1 @@
+"""Checks on the data that a model is made from and judged on."""

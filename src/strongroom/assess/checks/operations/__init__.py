@@ -1,0 +1,1 @@
+"""Checks on how a model is made again and taken back."""

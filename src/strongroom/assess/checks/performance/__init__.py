@@ -1,0 +1,1 @@
+"""Checks on how well a model does its work."""

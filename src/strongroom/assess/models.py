@@ -1,0 +1,110 @@
+"""Opens a model file that may be hostile and gives back one thing: scores.
+
+Nothing that the file brings is run. Formats are told by content, never by the name's ending:
+
+1. the scanner reads the file first, and what it blocks is not opened;
+2. LightGBM text, XGBoost JSON and UBJSON, and ONNX are data: their own libraries parse them;
+3. scikit-learn models in skops, joblib or pickle go through a loader that admits only classes and
+   functions that are listed one by one.
+
+Parsers in C++ may still crash on a crafted file: checks run in a child process for that reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strongroom.assess.sniff import ModelFormat, model_file, sniff
+from strongroom.domain.errors import InputError, LimitError
+
+MAX_BYTES: Final = 4 * 2**30
+"""Of a model file."""
+CHUNK: Final = 200_000
+"""Rows scored at a time, which bounds the memory that libraries need for copies."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model as a function from rows to the probability of class 1."""
+
+    family: str
+    """`lightgbm`, `xgboost`, `onnx` or `sklearn`."""
+    n_features: int
+    predict: Callable[[Floats], Any] = field(repr=False)
+    """(rows, features) to probabilities, as the library gives them."""
+    native: Any = field(repr=False, default=None)
+    """The library's own object: a Booster, an estimator, a session."""
+
+    def score(self, rows: NDArray[Any]) -> Floats:
+        """Probabilities of class 1, (n,), for rows (n, features).
+
+        Raises InputError where the model gives something else than probabilities.
+        """
+        x = np.ascontiguousarray(rows, dtype=np.float64)
+        if x.ndim != 2 or x.shape[1] != self.n_features:
+            raise InputError(f"rows of shape {x.shape}, the model reads (n, {self.n_features})")
+        if not len(x):
+            return np.empty(0)
+        parts = [self._part(x[i : i + CHUNK]) for i in range(0, len(x), CHUNK)]
+        scores = np.concatenate(parts)
+        if not np.isfinite(scores).all() or scores.min() < 0.0 or scores.max() > 1.0:
+            raise InputError(
+                "the model's output is not a probability",
+                fix="export it with a binary objective, so that it gives the probability of 1",
+            )
+        return scores
+
+    def _part(self, x: Floats) -> Floats:
+        try:
+            scores = np.asarray(self.predict(x), dtype=np.float64)
+        except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:
+            raise InputError(f"the model cannot score these rows: {error}") from error
+        if scores.shape != (len(x),):
+            raise InputError(f"{scores.shape} scores for {len(x)} rows: not a binary classifier")
+        return scores
+
+
+class Opener(Protocol):
+    """Opens one format."""
+
+    def __call__(self, path: Path, *, n_features: int, threads: int) -> Scorer:
+        """The scorer. Raises InputError for anything that is not a sound model."""
+        ...
+
+
+def open_scorer(path: Path, *, n_features: int, threads: int = 1) -> Scorer:
+    """Open a model file or folder safely. Raises InputError, LimitError, MissingExtra."""
+    file = model_file(path)
+    if (size := file.stat().st_size) > MAX_BYTES:
+        raise LimitError(f"{size} bytes of model, {MAX_BYTES} allowed", where=file.name)
+    scorer = _opener(sniff(file))(file, n_features=n_features, threads=threads)
+    if scorer.n_features != n_features:
+        raise InputError(
+            f"the model reads {scorer.n_features} features, the manifest declares {n_features}",
+            where=file.name,
+            fix="declare the features in the order in which the model reads them",
+        )
+    return scorer
+
+
+def _opener(format_: ModelFormat) -> Opener:
+    # Each opener imports one heavy library, and only that one.
+    if format_ in {ModelFormat.SKOPS, ModelFormat.PICKLE}:
+        from strongroom.assess import estimators
+
+        return estimators.open_skops if format_ is ModelFormat.SKOPS else estimators.open_pickle
+    from strongroom.assess import boosters
+
+    return {
+        ModelFormat.LIGHTGBM: boosters.open_lightgbm,
+        ModelFormat.XGBOOST: boosters.open_xgboost,
+        ModelFormat.ONNX: boosters.open_onnx,
+    }[format_]
