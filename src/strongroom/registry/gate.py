@@ -30,7 +30,7 @@ R = TypeVar("R", Evidence, Approval, Waiver)
 
 
 @dataclass(frozen=True, slots=True)
-class Vouched(Generic[R]):
+class Signed(Generic[R]):
     """A record whose signature the trust policy accepted."""
 
     digest: Digest
@@ -56,9 +56,9 @@ class Candidate:
 class Records:
     """All that was signed about the system and vouched for."""
 
-    evidence: Sequence[Vouched[Evidence]] = ()
-    approvals: Sequence[Vouched[Approval]] = ()
-    waivers: Sequence[Vouched[Waiver]] = ()
+    evidence: Sequence[Signed[Evidence]] = ()
+    approvals: Sequence[Signed[Approval]] = ()
+    waivers: Sequence[Signed[Waiver]] = ()
     refused: Sequence[str] = ()
     """One line for each record that was found and not believed, with the reason."""
 
@@ -140,7 +140,7 @@ def _objection(evidence: Evidence, need: Need, candidate: Candidate, now: dateti
     return None
 
 
-def _weigh(vouched: Vouched[Evidence], need: Need) -> _Part:
+def _weigh(vouched: Signed[Evidence], need: Need) -> _Part:
     """The check's own findings, and its metrics against the thresholds in force."""
     evidence = vouched.record
     rests_on = (vouched.digest,)
@@ -163,7 +163,7 @@ def _weigh(vouched: Vouched[Evidence], need: Need) -> _Part:
 def _approved(
     wanted: int,
     candidate: Candidate,
-    approvals: Iterable[Vouched[Approval]],
+    approvals: Iterable[Signed[Approval]],
     now: datetime,
 ) -> _Part:
     """Four eyes: enough different people, none of whom trained the model."""
@@ -188,7 +188,7 @@ def _approved(
 
 
 def _waive(
-    reason: Reason, candidate: Candidate, waivers: Iterable[Vouched[Waiver]], now: datetime
+    reason: Reason, candidate: Candidate, waivers: Iterable[Signed[Waiver]], now: datetime
 ) -> Reason:
     if reason.outcome is Outcome.PASS:
         return reason

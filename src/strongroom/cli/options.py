@@ -1,0 +1,26 @@
+"""Arguments and options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FolderArgument = Annotated[
+    Path, typer.Argument(metavar="[DIR]", help="The folder that holds strongroom.yaml.")
+]
+HomeOption = Annotated[
+    Path,
+    typer.Option(
+        "--home", envvar="STRONGROOM_HOME", metavar="DIR", help="The store: evidence, keys, ledger."
+    ),
+]
+HERE = Path()
+HOME = Path(".strongroom")
+MANIFEST = "strongroom.yaml"
+
+
+def manifest_in(folder: Path) -> Path:
+    """The manifest that `[DIR]` means: a folder that holds one, or the file itself."""
+    return folder / MANIFEST if folder.is_dir() or not folder.exists() else folder

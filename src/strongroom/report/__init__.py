@@ -1,0 +1,1 @@
+"""Documents and bundles for those who were not there: auditors, boards, regulators, engineers."""

@@ -1,0 +1,92 @@
+"""Passport to HTML (one file, no scripts, nothing fetched) and to PDF (typst)."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from strongroom import __version__
+from strongroom.domain.canonical import plain
+from strongroom.domain.errors import MissingExtra
+from strongroom.report import charts
+from strongroom.report.passport import Passport, Section
+
+try:
+    import jinja2
+    import typst
+except ImportError as error:
+    raise MissingExtra("report", "writing the passport") from error
+
+_TEMPLATES = resources.files("strongroom.report") / "templates"
+MAX_CHARTED = 24
+"""Figures beyond this stay in the table only: a taller chart helps nobody."""
+
+
+def html(passport: Passport) -> str:
+    """The passport as one self-contained page; every value is escaped."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["number"] = number
+    template = environment.from_string((_TEMPLATES / "passport.html.j2").read_text("utf-8"))
+    return template.render(
+        passport=passport,
+        drawn={s.check: [jinja2.utils.markupsafe.Markup(c) for c in _charts(s)] for s in passport.sections},
+        strongroom=__version__,
+    )
+
+
+def pdf(passport: Passport) -> bytes:
+    """The passport as PDF; the same record gives the same bytes."""
+    with TemporaryDirectory(prefix="strongroom-") as name:
+        folder = Path(name)
+        document = _document(passport)
+        for section, raw in zip(passport.sections, document["sections"], strict=True):
+            raw["charts"] = []
+            for index, drawing in enumerate(_charts(section)):
+                path = folder / f"{section.check.replace('@', '-')}-{index}.svg"
+                path.write_text(drawing, "utf-8")
+                raw["charts"].append(path.name)
+        (folder / "passport.json").write_text(json.dumps(document), "utf-8")
+        source = folder / "passport.typ"
+        source.write_text((_TEMPLATES / "passport.typ").read_text("utf-8"), "utf-8")
+        made: bytes = typst.compile(
+            str(source), root=str(folder), ignore_system_fonts=True,
+            timestamp=int(passport.at.timestamp()),
+        )  # fmt: skip
+        return made
+
+
+def number(value: float) -> str:
+    """A figure for people: three significant digits, no exponent where it can be avoided."""
+    return f"{value:,.0f}" if value == int(value) and abs(value) >= 1 else f"{value:.3g}"
+
+
+def _charts(section: Section) -> list[str]:
+    """The intervals first, then each curve."""
+    estimated = [f for f in section.figures if f.metric.low < f.metric.high or f.bounds]
+    drawn = [charts.intervals(estimated[:MAX_CHARTED])] if estimated else []
+    return drawn + [charts.curve(c) for c in section.curves if c.points]
+
+
+def _document(passport: Passport) -> dict[str, Any]:
+    """Plain values for typst, which formats but does not compute."""
+    document: dict[str, Any] = plain(passport)
+    document["strongroom"] = __version__
+    document["verdict"] = passport.decision.verdict.value if passport.decision else None
+    for section, raw in zip(passport.sections, document["sections"], strict=True):
+        raw["rows"] = [
+            [
+                f.metric.name,
+                number(f.metric.value),
+                f"{number(f.metric.low)} – {number(f.metric.high)}",
+                f"{f.metric.n:,}",
+                " ".join(t.bounds for t in f.bounds),
+                f.outcome.value if f.outcome else "",
+            ]
+            for f in section.figures
+        ]
+    return document
