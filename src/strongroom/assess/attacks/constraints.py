@@ -1,0 +1,180 @@
+"""What an attacker can make of a row: the schema, compiled for one profile and one budget.
+
+A `Space` projects wished-for values to feasible ones, column by column, and recomputes or refuses
+what relations between columns tie together. `validator.py` checks the same rules again and shares
+no code with this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from strongroom.governance.manifest import Feature
+
+Floats: TypeAlias = NDArray[np.float64]
+Bools: TypeAlias = NDArray[np.bool_]
+
+_DECIMALS: Final = 9
+"""Snapped values are rounded to so many decimals: 57 × 0.01 is 0.57, not 0.5700000000000001."""
+_SLACK: Final = 1e-9
+
+
+class Tie(Protocol):
+    """A relation between columns, as `governance.relations` reads it."""
+
+    @property
+    def text(self) -> str:
+        """As the manifest has it: `total == net + fee`."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+
+    def holds(self, columns: Mapping[str, Floats]) -> Bools:
+        """Which rows keep it."""
+
+    def derived(self) -> tuple[str, Callable[[Mapping[str, Floats]], Floats]] | None:
+        """`total` and how to compute it, where the relation is `column == expression`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column that the attacker sets."""
+
+    index: int
+    name: str
+    low: float
+    high: float
+    step: float
+    """Values are multiples of it; 0 for any value."""
+    levels: Floats | None
+    """The only values allowed, for categories and booleans; None for numbers."""
+    direction: int
+    """1 only up, -1 only down, 0 either."""
+    reach: float
+    """Largest change relative to the row's own value; infinite where not bounded."""
+    cost: float
+
+    def project(self, wished: Floats, origin: Floats) -> Floats:
+        """The feasible value nearest to each wish; NaN where the row allows none.
+
+        `wished` is (n, m), `origin` (n, 1): the row's own value. Bounds are met before and after
+        snapping to the step.
+        """
+        if self.levels is not None:
+            return self._to_levels(wished, origin)
+        low = np.full_like(origin, self.low)
+        high = np.full_like(origin, self.high)
+        if np.isfinite(self.reach):
+            low = np.fmax(low, origin - self.reach * np.abs(origin))
+            high = np.fmin(high, origin + self.reach * np.abs(origin))
+        if self.direction > 0:
+            low = np.fmax(low, origin)
+        if self.direction < 0:
+            high = np.fmin(high, origin)
+        value = np.clip(wished, low, high)
+        if self.step > 0:
+            first = np.ceil(low / self.step - _SLACK)
+            last = np.floor(high / self.step + _SLACK)
+            value = np.clip(np.round(value / self.step), first, last) * self.step
+            value = np.where(first <= last, np.round(value, _DECIMALS), np.nan)
+        unreachable = np.isnan(origin) & (self.direction != 0 or np.isfinite(self.reach))
+        return np.where((low <= high) & ~unreachable, value, np.nan)
+
+    def _to_levels(self, wished: Floats, origin: Floats) -> Floats:
+        if self.levels is None or self.levels.size == 0:
+            return np.full_like(wished, np.nan)
+        nearest = np.abs(wished[..., None] - self.levels).argmin(axis=-1)
+        value = self.levels[nearest]
+        if self.direction == 0:
+            return value
+        return np.where((value - origin) * self.direction >= 0, value, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What one attacker can set, and what follows from it."""
+
+    names: tuple[str, ...]
+    """All columns of a row, in the model's order."""
+    columns: tuple[Column, ...]
+    """Those that the attacker sets."""
+    ties: tuple[Tie, ...] = ()
+    following: tuple[Column, ...] = ()
+    """Those that are recomputed from others by a tie, and cannot be set alone."""
+
+    def settle(self, origin: Floats, rows: Floats) -> Bools:
+        """Recompute in `rows` what follows; return which rows are then feasible.
+
+        Both are (n, d); `rows` is changed in place, in the following columns only.
+        """
+        if not self.ties:
+            return np.ones(len(rows), dtype=bool)
+        view = {name: rows[:, i] for i, name in enumerate(self.names)}
+        feasible = np.ones(len(rows), dtype=bool)
+        rules = dict(filter(None, (tie.derived() for tie in self.ties)))
+        for column in self.following:
+            value = rules[column.name](view)
+            own = origin[:, [column.index]]
+            near = column.project(value[:, None], own)[:, 0]
+            # What follows is not the attacker's to round: a sum off its range is a refused move.
+            feasible &= np.isclose(near, value, rtol=0, atol=1e-6) | (value == own[:, 0])
+            rows[:, column.index] = value
+        for tie in self.ties:
+            feasible &= np.asarray(tie.holds(view), dtype=bool)
+        return feasible
+
+
+def space_of(
+    features: Sequence[Feature],
+    profile: str,
+    *,
+    levels: Mapping[str, Floats],
+    reach: Mapping[str, float],
+    ties: Sequence[Tie] = (),
+    only: Sequence[str] | None = None,
+) -> Space:
+    """The space of `profile`.
+
+    `levels`: allowed values, as the model reads them, of each category column. `reach`: largest
+    relative change of the columns named. `only`: restrict to these columns.
+    """
+    names = tuple(feature.name for feature in features)
+    made = {
+        feature.name: _column(index, feature, levels.get(feature.name), reach)
+        for index, feature in enumerate(features)
+        if profile in feature.mutable_by
+    }
+    known = [tie for tie in ties if set(tie.columns) <= set(names)]
+    targets = [derived[0] for tie in known if (derived := tie.derived()) is not None]
+    following = tuple(made[name] for name in dict.fromkeys(targets) if name in made)
+    settable = [
+        column
+        for name, column in made.items()
+        if name not in targets and (only is None or name in only)
+    ]
+    return Space(names, tuple(settable), tuple(known), following)
+
+
+def _column(
+    index: int, feature: Feature, levels: Floats | None, reach: Mapping[str, float]
+) -> Column:
+    if feature.type == "bool":
+        levels = np.array([0.0, 1.0])
+    step = feature.step or (1.0 if feature.type == "int" else 0.0)
+    return Column(
+        index=index,
+        name=feature.name,
+        low=-np.inf if feature.min is None else feature.min,
+        high=np.inf if feature.max is None else feature.max,
+        step=0.0 if feature.type == "category" else step,
+        levels=levels if feature.type in ("bool", "category") else None,
+        direction={"any": 0, "up": 1, "down": -1}[feature.direction],
+        reach=reach.get(feature.name, np.inf),
+        cost=feature.cost,
+    )

@@ -1,0 +1,1 @@
+"""Does the model err on some groups more than on others?"""

@@ -1,0 +1,1 @@
+"""What does the model tell about the people it was trained on?"""

@@ -1,0 +1,1 @@
+"""Can an attacker change what the model says?"""
