@@ -34,7 +34,7 @@ class Case:
         names: Sequence[str],
         *,
         threads: int = 1,
-        report: Callable[[int, int], None] = lambda done, total: None,
+        report: Callable[[int, int], None] | None = None,
     ) -> None:
         self.system: System = loaded.system
         self.folder: Path = loaded.folder
@@ -106,4 +106,5 @@ class Case:
 
     def progress(self, done: int, total: int) -> None:
         """Tell whoever waits how far the check is."""
-        self._report(done, total)
+        if self._report is not None:
+            self._report(done, total)

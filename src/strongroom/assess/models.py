@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,20 +73,13 @@ class Scorer:
         return scores
 
 
-class Opener(Protocol):
-    """Opens one format."""
-
-    def __call__(self, path: Path, *, n_features: int, threads: int) -> Scorer:
-        """The scorer. Raises InputError for anything that is not a sound model."""
-        ...
-
-
 def open_scorer(path: Path, *, n_features: int, threads: int = 1) -> Scorer:
     """Open a model file or folder safely. Raises InputError, LimitError, MissingExtra."""
     file = model_file(path)
     if (size := file.stat().st_size) > MAX_BYTES:
         raise LimitError(f"{size} bytes of model, {MAX_BYTES} allowed", where=file.name)
-    scorer = _opener(sniff(file))(file, n_features=n_features, threads=threads)
+    family = import_module(f"strongroom.assess.families.{_MODULES[sniff(file)]}")
+    scorer: Scorer = family.open_model(file, n_features=n_features, threads=threads)
     if scorer.n_features != n_features:
         raise InputError(
             f"the model reads {scorer.n_features} features, the manifest declares {n_features}",
@@ -95,16 +89,11 @@ def open_scorer(path: Path, *, n_features: int, threads: int = 1) -> Scorer:
     return scorer
 
 
-def _opener(format_: ModelFormat) -> Opener:
-    # Each opener imports one heavy library, and only that one.
-    if format_ in {ModelFormat.SKOPS, ModelFormat.PICKLE}:
-        from strongroom.assess import estimators
-
-        return estimators.open_skops if format_ is ModelFormat.SKOPS else estimators.open_pickle
-    from strongroom.assess import boosters
-
-    return {
-        ModelFormat.LIGHTGBM: boosters.open_lightgbm,
-        ModelFormat.XGBOOST: boosters.open_xgboost,
-        ModelFormat.ONNX: boosters.open_onnx,
-    }[format_]
+_MODULES: Final = {
+    ModelFormat.ONNX: "onnx",
+    ModelFormat.LIGHTGBM: "lightgbm",
+    ModelFormat.XGBOOST: "xgboost",
+    ModelFormat.SKOPS: "skops",
+    ModelFormat.PICKLE: "pickled",
+}
+"""In `strongroom.assess.families`."""

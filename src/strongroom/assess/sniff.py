@@ -63,7 +63,7 @@ def _guess(path: Path) -> ModelFormat | None:
             head = file.read(_HEAD)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=path.name) from error
-    if head.startswith(b"tree\n") or head.startswith(b"tree\r\n"):
+    if head.startswith((b"tree\n", b"tree\r\n")):
         return ModelFormat.LIGHTGBM
     if head.startswith(b"{") and (b"learner" in head or b"version" in head):
         return ModelFormat.XGBOOST

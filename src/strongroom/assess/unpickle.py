@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, BinaryIO, Final
 
 from joblib.numpy_pickle import NumpyUnpickler
@@ -58,7 +59,7 @@ class Restricted(NumpyUnpickler):  # type: ignore[misc]  # joblib has no types
 
     def load_build(self) -> None:
         """Refuse to change a class or function: only instances have a state."""
-        if isinstance(self.stack[-2], type) or callable(getattr(self.stack[-2], "__code__", None)):
+        if isinstance(self.stack[-2], type | FunctionType | BuiltinFunctionType):
             raise InputError("the file changes a class instead of an object")
         super().load_build()
 
@@ -73,7 +74,7 @@ def restricted_load(path: Path) -> Any:
             return Restricted("", plain, ensure_native_byte_order=False).load()
     except (InputError, MemoryError):
         raise
-    except Exception as error:  # noqa: BLE001  # constructors of listed classes, on hostile arguments
+    except Exception as error:  # whatever a listed class makes of hostile arguments
         raise InputError(
             f"not a sound pickle: {type(error).__name__}: {str(error)[:200]}", where=path.name
         ) from error
@@ -102,9 +103,9 @@ def _zlib(raw: BinaryIO) -> BinaryIO:
     return io.BytesIO(zlib.decompressobj().decompress(raw.read(), MAX_BYTES + 1))
 
 
-_OPENERS: Final[dict[bytes, Callable[[BinaryIO], BinaryIO]]] = {
-    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),  # type: ignore[dict-item,return-value]
-    b"BZh": lambda raw: bz2.BZ2File(raw),  # type: ignore[dict-item,return-value]
-    b"\xfd7zXZ": lambda raw: lzma.LZMAFile(raw),  # type: ignore[dict-item,return-value]
+_OPENERS: Final[dict[bytes, Callable[[Any], Any]]] = {
+    b"\x1f\x8b": lambda raw: gzip.GzipFile(fileobj=raw),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ": lzma.LZMAFile,
     b"x": _zlib,
 }

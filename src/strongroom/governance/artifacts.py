@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from strongroom.domain.digests import Digest, sha256_of_tree
 from strongroom.domain.errors import InputError, LimitError
 from strongroom.domain.statement import Subject
-from strongroom.governance.loader import Loaded
 from strongroom.governance.manifest import System
+
+if TYPE_CHECKING:
+    from strongroom.governance.loader import Loaded
 
 MAX_FILES = 10_000
 """Files in one artifact that is a folder."""

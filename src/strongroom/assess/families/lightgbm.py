@@ -1,0 +1,99 @@
+"""LightGBM's text format: data, parsed by LightGBM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import lightgbm
+from lightgbm.basic import LightGBMError
+from numpy.typing import NDArray
+
+from strongroom.assess.models import Floats, Scorer
+from strongroom.assess.retrain import Recipe
+from strongroom.domain.errors import InputError
+
+_NOT_HOW: Final = frozenset(
+    {
+        # Where files lie, what is printed and how many threads run say nothing about the model.
+        "boosting_filename",
+        "config",
+        "data",
+        "device_type",
+        "early_stopping_round",
+        "initscore_filename",
+        "input_model",
+        "machine_list_filename",
+        "metric",
+        "num_iterations",
+        "num_threads",
+        "output_model",
+        "output_result",
+        "save_period",
+        "seed",
+        "snapshot_freq",
+        "task",
+        "valid",
+        "verbosity",
+    }
+)
+
+
+def open_model(path: Path, *, n_features: int, threads: int) -> Scorer:  # noqa: ARG001  # as others
+    """Open a saved Booster."""
+    text = path.read_bytes()
+    if b"end of trees" not in text:
+        raise InputError("a truncated LightGBM model", where=path.name, fix="save it again")
+    try:
+        booster = lightgbm.Booster(model_str=text.decode("utf-8"))
+    except (LightGBMError, ValueError) as error:
+        raise InputError(f"not a LightGBM model: {error}", where=path.name) from error
+    return wrap(booster, threads)
+
+
+def wrap(booster: Any, threads: int) -> Scorer:
+    """The scorer of a Booster."""
+    if booster.num_model_per_iteration() != 1:
+        raise InputError("a LightGBM model of more than two classes")
+
+    def predict(rows: Floats) -> Any:
+        try:
+            return booster.predict(rows, num_threads=threads)
+        except LightGBMError as error:
+            raise InputError(f"the model cannot score these rows: {error}") from error
+
+    return Scorer("lightgbm", int(booster.num_feature()), predict, booster)
+
+
+def adopt(found: Any, threads: int) -> Scorer:
+    """The scorer of a Booster or LGBMClassifier that a restricted loader gave."""
+    if isinstance(found, lightgbm.Booster):
+        return wrap(found, threads)
+    if isinstance(found, lightgbm.LGBMClassifier):
+        return wrap(found.booster_, threads)
+    raise InputError(f"{type(found).__name__} is not a classifier")
+
+
+def recipe_of(scorer: Scorer) -> Recipe:
+    """The parameters that the model file keeps."""
+    booster = scorer.native
+    params = {k: v for k, v in booster.params.items() if k not in _NOT_HOW}
+    rounds = booster.num_trees()
+    return Recipe(
+        "lightgbm", {**params, "rounds": rounds}, note=f"as the LightGBM model says: {rounds} trees"
+    )
+
+
+def fit(recipe: Recipe, x: NDArray[Any], y: NDArray[Any], seed: int, *, threads: int) -> Scorer:
+    """Train a Booster."""
+    # Ours last: nothing in a model file decides on threads, seeds or output.
+    params = {k: v for k, v in recipe.params.items() if k != "rounds"} | {
+        "objective": "binary",
+        "num_threads": threads,
+        "verbosity": -1,
+        "seed": seed,
+        "deterministic": True,
+    }
+    data = lightgbm.Dataset(x, label=y, params={"verbosity": -1})
+    booster = lightgbm.train(params, data, num_boost_round=max(1, int(recipe.params["rounds"])))
+    return wrap(booster, threads)
