@@ -1,0 +1,1 @@
+"""Signers and verifiers, who may sign what, sealed files, and the port to key services."""
