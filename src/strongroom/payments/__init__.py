@@ -1,0 +1,1 @@
+"""The AI solutions built on the platform. The platform never imports this room."""
