@@ -26,6 +26,7 @@ from strongroom.keys.keypair import PublicKey
 
 SEAL_TYPE: Final = "urn:strongroom:seal:v1"
 PROMOTION_TYPE: Final = "urn:strongroom:promotion:v1"
+BUNDLE_TYPE: Final = "urn:strongroom:bundle:v1"
 MAX_KEYS: Final = 1000
 MAX_FILE: Final = 1024 * 1024
 VERSION: Final = 1
@@ -47,6 +48,7 @@ class Role(StrEnum):
     SEAL = "seal"
     PROMOTION = "promotion"
     CHECKPOINT = "checkpoint"
+    BUNDLE = "bundle"
 
 
 ROLE_OF: Final = {
@@ -56,6 +58,7 @@ ROLE_OF: Final = {
     WAIVER_TYPE: Role.WAIVER,
     SEAL_TYPE: Role.SEAL,
     PROMOTION_TYPE: Role.PROMOTION,
+    BUNDLE_TYPE: Role.BUNDLE,
 }
 """The role that signing a statement of each predicate type takes."""
 
