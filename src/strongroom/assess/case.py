@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -16,10 +16,8 @@ from strongroom.assess.models import Scorer, open_scorer
 from strongroom.assess.tables import feature_matrix, label_vector, read_table
 from strongroom.domain.errors import InputError
 from strongroom.governance.artifacts import artifact_path, declared_paths
+from strongroom.governance.loader import Loaded
 from strongroom.governance.manifest import Data, Schema, System
-
-if TYPE_CHECKING:
-    from strongroom.governance.loader import Loaded
 
 TABLES: Final = ("data.train", "data.test")
 

@@ -73,12 +73,17 @@ class Scorer:
         return scores
 
 
+def family_module(path: Path) -> str:
+    """The module that opens this model. Raises InputError where none does."""
+    return f"strongroom.assess.families.{_MODULES[sniff(model_file(path))]}"
+
+
 def open_scorer(path: Path, *, n_features: int, threads: int = 1) -> Scorer:
     """Open a model file or folder safely. Raises InputError, LimitError, MissingExtra."""
     file = model_file(path)
     if (size := file.stat().st_size) > MAX_BYTES:
         raise LimitError(f"{size} bytes of model, {MAX_BYTES} allowed", where=file.name)
-    family = import_module(f"strongroom.assess.families.{_MODULES[sniff(file)]}")
+    family = import_module(family_module(file))
     scorer: Scorer = family.open_model(file, n_features=n_features, threads=threads)
     if scorer.n_features != n_features:
         raise InputError(

@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from strongroom.domain.digests import Digest, sha256_of_tree
 from strongroom.domain.errors import InputError, LimitError
 from strongroom.domain.statement import Subject
+from strongroom.governance.loader import Loaded
 from strongroom.governance.manifest import System
-
-if TYPE_CHECKING:
-    from strongroom.governance.loader import Loaded
 
 MAX_FILES = 10_000
 """Files in one artifact that is a folder."""
@@ -40,12 +37,9 @@ def artifact_path(loaded: Loaded, name: str) -> Path:
     declared = declared_paths(loaded.system).get(name)
     if declared is None:
         raise InputError(f"the manifest declares no {name}", fix=f"add {name} to strongroom.yaml")
-    root = loaded.folder.resolve()
-    path = (root / declared).resolve()
-    if not path.is_relative_to(root) or path == root:
-        raise InputError(
-            f"{name} lies outside the manifest's folder", where=declared, fix="move it below"
-        )
+    path = loaded.file(declared)
+    if path == loaded.folder:
+        raise InputError(f"{name} is the manifest's own folder", where=declared, fix="name a file")
     if not path.exists():
         raise InputError(f"{name} is not there", where=declared, fix="make it, or mend the path")
     return path
