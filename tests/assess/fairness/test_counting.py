@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import precision_score, recall_score
+
 from strongroom.assess.attacks.groups import (
     RATES,
     Cells,

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
+
 from strongroom.assess.attacks.membership import (
     Shadows,
     confidence,

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from strongroom.assess.attacks.constraints import space_of
-from strongroom.assess.attacks.evasion import Budget, candidates, evade
+from strongroom.assess.attacks.evasion import Attack, Budget, candidates, evade
 from strongroom.assess.attacks.validator import breaches
 from strongroom.governance.manifest import Feature
+from strongroom.governance.relations import parse_relation
 
 
 def project(feature: Feature, wished, origin, *, levels=None, reach=np.inf):
-    space = space_of(
-        [feature], "payer", levels={feature.name: levels}, reach={feature.name: reach}
-    )
+    space = space_of([feature], "payer", levels={feature.name: levels}, reach={feature.name: reach})
     return space.columns[0].project(np.array([wished], float), np.array([[origin]], float))[0]
 
 
@@ -141,18 +138,7 @@ def test_the_validator_sees_immutable_columns_and_overspent_budgets():
     }
 
 
-@dataclass(frozen=True)
-class Sum:
-    """total == net + fee"""
-
-    text: str = "total == net + fee"
-    columns: tuple[str, ...] = ("total", "net", "fee")
-
-    def holds(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        return np.isclose(columns["total"], columns["net"] + columns["fee"])
-
-    def derived(self):
-        return "total", lambda columns: columns["net"] + columns["fee"]
+SUM = parse_relation("total == net + fee")
 
 
 def evade_sum(mutable: tuple[str, ...], total: dict | None = None):
@@ -161,10 +147,11 @@ def evade_sum(mutable: tuple[str, ...], total: dict | None = None):
         Feature(name="net", min=0, max=100, mutable_by=("payer",) if "net" in mutable else ()),
         Feature(name="fee"),
     ]
-    space = space_of(features, "payer", levels={}, reach={}, ties=[Sum()])
+    space = space_of(features, "payer", levels={}, reach={}, ties=[SUM])
     origin = np.array([[60.0, 50.0, 10.0]])
     grids = candidates(space.columns, np.tile(origin, (3, 1)), 5)
-    found = evade(lambda x: (x[:, 0] > 30) * 0.8 + 0.1, 0.5, origin, space, grids, Budget(2))
+    attack = Attack(lambda x: (x[:, 0] > 30) * 0.8 + 0.1, 0.5, space, grids, Budget(2))
+    found = evade(attack, origin)
     problems = breaches(
         features,
         "payer",
@@ -172,7 +159,7 @@ def evade_sum(mutable: tuple[str, ...], total: dict | None = None):
         found.rows,
         levels={},
         reach={},
-        ties=[Sum()],
+        ties=[SUM],
         max_changes=2,
         max_cost=np.inf,
     )
@@ -207,7 +194,7 @@ def test_the_validator_sees_a_broken_relation():
         np.array([[60.0, 20.0, 10.0]]),
         levels={},
         reach={},
-        ties=[Sum()],
+        ties=[SUM],
         max_changes=3,
         max_cost=np.inf,
     )

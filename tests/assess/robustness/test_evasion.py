@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from strongroom.assess.attacks.constraints import Space, space_of
-from strongroom.assess.attacks.evasion import Budget, Evasion, candidates, evade
+from strongroom.assess.attacks.evasion import Attack, Budget, Evasion, candidates, evade
 from strongroom.assess.attacks.validator import breaches
 from strongroom.domain.errors import InputError
 from strongroom.governance.manifest import Feature
@@ -55,7 +56,7 @@ def steps(seed: int, columns: int = len(FEATURES)):
 def attack(score, origin, *, threshold=0.4, budget=None, space=None) -> tuple[Evasion, Space]:
     space = space or space_of(FEATURES, "payer", levels=LEVELS, reach=REACH)
     grids = candidates(space.columns, rows(99, 500), 8)
-    return evade(score, threshold, origin, space, grids, budget or Budget()), space
+    return evade(Attack(score, threshold, space, grids, budget or Budget()), origin), space
 
 
 @settings(max_examples=40, deadline=None)
@@ -182,12 +183,8 @@ def test_when_the_clock_runs_out_unsearched_rows_are_unfinished_not_robust():
     grids = candidates(space.columns, rows(99, 500), 8)
     calls = iter([False] * 4 + [True] * 10**6)
     found = evade(
-        lambda x: np.full(len(x), 0.9),
-        0.4,
+        Attack(lambda x: np.full(len(x), 0.9), 0.4, space, grids, Budget(max_changes=1)),
         rows(4, 4_000),
-        space,
-        grids,
-        Budget(max_changes=1),
         stop=lambda: next(calls),
     )
     assert 0 < found.finished.sum() < 4_000

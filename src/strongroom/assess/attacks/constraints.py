@@ -7,14 +7,16 @@ no code with this module.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from strongroom.governance import relations
 from strongroom.governance.manifest import Feature
+from strongroom.governance.relations import Expression, Relation
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -24,22 +26,15 @@ _DECIMALS: Final = 9
 _SLACK: Final = 1e-9
 
 
-class Tie(Protocol):
-    """A relation between columns, as `governance.relations` reads it."""
-
-    @property
-    def text(self) -> str:
-        """As the manifest has it: `total == net + fee`."""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that it reads."""
-
-    def holds(self, columns: Mapping[str, Floats]) -> Bools:
-        """Which rows keep it."""
-
-    def derived(self) -> tuple[str, Callable[[Mapping[str, Floats]], Floats]] | None:
-        """`total` and how to compute it, where the relation is `column == expression`."""
+def computed_by(relation: Relation) -> tuple[str, Expression] | None:
+    """`total` and `net + fee` where the relation is `total == net + fee`, else None."""
+    if relation.comparison != "==":
+        return None
+    for one, other in (relation.left, relation.right), (relation.right, relation.left):
+        if isinstance(one, relations.Column):
+            rest = Relation(relation.text, other, "==", other).columns
+            return None if one.name in rest else (one.name, other)
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +85,7 @@ class Column:
         if self.levels is None or self.levels.size == 0:
             return np.full_like(wished, np.nan)
         nearest = np.abs(wished[..., None] - self.levels).argmin(axis=-1)
-        value = self.levels[nearest]
+        value: Floats = self.levels[nearest]
         if self.direction == 0:
             return value
         return np.where((value - origin) * self.direction >= 0, value, np.nan)
@@ -104,9 +99,10 @@ class Space:
     """All columns of a row, in the model's order."""
     columns: tuple[Column, ...]
     """Those that the attacker sets."""
-    ties: tuple[Tie, ...] = ()
-    following: tuple[Column, ...] = ()
-    """Those that are recomputed from others by a tie, and cannot be set alone."""
+    ties: tuple[Relation, ...] = ()
+    """What must hold between columns, of those relations that speak of the model's columns only."""
+    following: tuple[tuple[Column, Expression], ...] = ()
+    """Columns that are computed from others by a tie, and cannot be set alone."""
 
     def settle(self, origin: Floats, rows: Floats) -> Bools:
         """Recompute in `rows` what follows; return which rows are then feasible.
@@ -117,16 +113,16 @@ class Space:
             return np.ones(len(rows), dtype=bool)
         view = {name: rows[:, i] for i, name in enumerate(self.names)}
         feasible = np.ones(len(rows), dtype=bool)
-        rules = dict(filter(None, (tie.derived() for tie in self.ties)))
-        for column in self.following:
-            value = rules[column.name](view)
-            own = origin[:, [column.index]]
-            near = column.project(value[:, None], own)[:, 0]
-            # What follows is not the attacker's to round: a sum off its range is a refused move.
-            feasible &= np.isclose(near, value, rtol=0, atol=1e-6) | (value == own[:, 0])
-            rows[:, column.index] = value
-        for tie in self.ties:
-            feasible &= np.asarray(tie.holds(view), dtype=bool)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            for column, expression in self.following:
+                own = origin[:, [column.index]]
+                value = np.broadcast_to(relations.value_of(expression, view), len(rows))
+                near = column.project(value[:, None], own)[:, 0]
+                # What follows is not the attacker's to round: a sum off its range is refused.
+                feasible &= np.isclose(near, value, rtol=0, atol=1e-6) | (value == own[:, 0])
+                rows[:, column.index] = value
+            for tie in self.ties:
+                feasible &= np.broadcast_to(tie.evaluate(view), len(rows))
         return feasible
 
 
@@ -136,7 +132,7 @@ def space_of(
     *,
     levels: Mapping[str, Floats],
     reach: Mapping[str, float],
-    ties: Sequence[Tie] = (),
+    ties: Sequence[Relation] = (),
     only: Sequence[str] | None = None,
 ) -> Space:
     """The space of `profile`.
@@ -150,15 +146,20 @@ def space_of(
         for index, feature in enumerate(features)
         if profile in feature.mutable_by
     }
-    known = [tie for tie in ties if set(tie.columns) <= set(names)]
-    targets = [derived[0] for tie in known if (derived := tie.derived()) is not None]
-    following = tuple(made[name] for name in dict.fromkeys(targets) if name in made)
+    known = enforceable(ties, names)
+    targets = dict(filter(None, map(computed_by, known)))
+    following = tuple((made[name], how) for name, how in targets.items() if name in made)
     settable = [
         column
         for name, column in made.items()
         if name not in targets and (only is None or name in only)
     ]
-    return Space(names, tuple(settable), tuple(known), following)
+    return Space(names, tuple(settable), known, following)
+
+
+def enforceable(ties: Sequence[Relation], names: Sequence[str]) -> tuple[Relation, ...]:
+    """The relations that speak of columns of these names only."""
+    return tuple(tie for tie in ties if tie.columns <= set(names))
 
 
 def _column(

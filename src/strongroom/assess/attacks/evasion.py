@@ -33,14 +33,27 @@ CALL_ROWS: Final = 65_536
 class Budget:
     """What the attacker may spend on one row."""
 
-    max_changes: int = 3
+    max_changes: int = 2
     """Columns set."""
     max_cost: float = np.inf
     """Sum of the columns' declared costs."""
     max_queries: int = 2_000
     """Rows scored."""
-    beam: int = 2
+    beam: int = 4
     """Partial solutions kept after each step; 1 is plain greedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attack:
+    """Who attacks what, with which values and for how much."""
+
+    score: Score
+    threshold: float
+    """A row evades when it scores below."""
+    space: Space
+    grids: Sequence[Floats]
+    """Values to try in each of the space's columns: see `candidates`."""
+    budget: Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +129,8 @@ def candidates(columns: Sequence[Column], ordinary: Floats, per_column: int) -> 
 
 
 def evade(
-    score: Score,
-    threshold: float,
+    attack: Attack,
     origin: Floats,
-    space: Space,
-    grids: Sequence[Floats],
-    budget: Budget,
     *,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
@@ -131,12 +140,11 @@ def evade(
     `stop` is asked between calls of `score`; rows searched when it says yes stay unfinished.
     Raises InputError when a score is not a number.
     """
-    widest = budget.beam * sum(2 * len(grid) for grid in grids)
+    widest = attack.budget.beam * sum(2 * len(grid) for grid in attack.grids)
     batch = max(1, CALL_ROWS // max(1, widest))
     parts = []
     for first in range(0, max(len(origin), 1), batch):
-        part = origin[first : first + batch]
-        parts.append(_evade_batch(score, threshold, part, space, grids, budget, stop))
+        parts.append(_evade_batch(attack, origin[first : first + batch], stop))
         progress(min(first + batch, len(origin)), len(origin))
     return Evasion(
         rows=np.concatenate([p.rows for p in parts]),
@@ -149,15 +157,7 @@ def evade(
     )
 
 
-def _evade_batch(
-    score: Score,
-    threshold: float,
-    origin: Floats,
-    space: Space,
-    grids: Sequence[Floats],
-    budget: Budget,
-    stop: Callable[[], bool],
-) -> Evasion:
+def _evade_batch(attack: Attack, origin: Floats, stop: Callable[[], bool]) -> Evasion:
     n = len(origin)
     found = Evasion(
         rows=origin.copy(),
@@ -170,30 +170,30 @@ def _evade_batch(
     )
     if n == 0 or stop():
         return found
-    found.scores[:] = _checked(score, origin)
-    found.evaded[:] = found.scores < threshold
-    moves = _moves(space.columns, grids, origin)
+    found.scores[:] = _checked(attack.score, origin)
+    found.evaded[:] = found.scores < attack.threshold
+    moves = _moves(attack.space.columns, attack.grids, origin)
     states = _States(
         owner=np.arange(n),
         values=origin.copy(),
-        used=np.zeros((n, len(space.columns)), dtype=bool),
+        used=np.zeros((n, len(attack.space.columns)), dtype=bool),
         mark=np.zeros(n, dtype=np.uint64),
         cost=np.zeros(n),
         score=found.scores.copy(),
     ).take(~found.evaded)
-    for changes in range(1, budget.max_changes + 1):
+    for changes in range(1, attack.budget.max_changes + 1):
         if not len(states.owner):
             break
-        tried, complete = _expand(origin, states, moves, space, budget, found.queries)
-        scores = _score_in_calls(score, tried.values, stop)
+        tried, complete = _expand(attack, origin, states, moves, found.queries)
+        scores = _score_in_calls(attack.score, tried.values, stop)
         if scores is None:
             # None of the batch counts: the rows that ended early are the easy ones.
             return found
         tried = _States(tried.owner, tried.values, tried.used, tried.mark, tried.cost, scores)
         found.queries[:] += np.bincount(tried.owner, minlength=n)
-        _keep_best(found, tried, threshold, changes)
+        _keep_best(found, tried, attack.threshold, changes)
         alive = ~found.evaded[tried.owner] & complete[tried.owner]
-        states = _best_few(tried.take(alive), budget.beam)
+        states = _best_few(tried.take(alive), attack.budget.beam)
     found.finished[:] = True
     return found
 
@@ -219,14 +219,10 @@ def _moves(columns: Sequence[Column], grids: Sequence[Floats], origin: Floats) -
 
 
 def _expand(
-    origin: Floats,
-    states: _States,
-    moves: _Moves,
-    space: Space,
-    budget: Budget,
-    queries: Ints,
+    attack: Attack, origin: Floats, states: _States, moves: _Moves, queries: Ints
 ) -> tuple[_States, NDArray[np.bool_]]:
     """Every feasible next state within budget, unscored, and which rows were tried completely."""
+    space, budget = attack.space, attack.budget
     costs = np.array([column.cost for column in space.columns])[moves.column]
     values = moves.value[states.owner]
     free = ~states.used[:, moves.column] & np.isfinite(values)

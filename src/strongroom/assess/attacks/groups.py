@@ -8,6 +8,7 @@ of a million rows cost as much as a thousand small draws.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -116,5 +117,5 @@ def band_names(edges: Floats) -> tuple[str, ...]:
     if not len(edges):
         return ("all",)
     text = [f"{edge:g}" for edge in edges]
-    inner = [f"{low} – {high}" for low, high in zip(text, text[1:], strict=False)]
+    inner = [f"{low} – {high}" for low, high in pairwise(text)]
     return (f"< {text[0]}", *inner, f"≥ {text[-1]}")

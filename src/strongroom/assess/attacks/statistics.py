@@ -133,4 +133,5 @@ def _area(tpr: Floats, fpr: Floats) -> Floats:
 def _at(tpr: Floats, fpr: Floats, limit: float) -> Floats:
     within = (fpr <= limit + 1e-12).sum(axis=1)
     padded = np.concatenate([np.zeros((len(tpr), 1)), tpr], axis=1)
-    return padded[np.arange(len(tpr)), within]
+    made: Floats = padded[np.arange(len(tpr)), within]
+    return made

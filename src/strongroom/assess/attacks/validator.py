@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from strongroom.assess.attacks.constraints import Bools, Floats, Tie
+from strongroom.assess.attacks.constraints import Bools, Floats, computed_by, enforceable
 from strongroom.governance.manifest import Feature
+from strongroom.governance.relations import Relation
 
 _TOLERANCE: Final = 1e-6
 """Of a step, of a limit: what arithmetic on decimals may lose."""
@@ -38,7 +39,7 @@ def breaches(
     *,
     levels: Mapping[str, Floats],
     reach: Mapping[str, float],
-    ties: Sequence[Tie] = (),
+    ties: Sequence[Relation] = (),
     max_changes: int,
     max_cost: float,
 ) -> tuple[Breach, ...]:
@@ -51,29 +52,33 @@ def breaches(
     for index, feature in enumerate(features):
         at = np.flatnonzero(changed[:, index])
         before, after = origin[at, index], rows[at, index]
-        for reason, broken in _judge(feature, profile, before, after, levels, reach):
+        for reason, broken in _judge(
+            feature, before, after, profile=profile, levels=levels, reach=reach
+        ):
             found += [Breach(int(row), feature.name, reason) for row in at[broken]]
-    found += _budget(features, changed, ties, max_changes, max_cost)
+    known = enforceable(ties, [feature.name for feature in features])
+    found += _budget(features, changed, known, max_changes, max_cost)
     view = {feature.name: rows[:, index] for index, feature in enumerate(features)}
-    for tie in ties:
-        if set(tie.columns) <= set(view):
-            broken = ~np.asarray(tie.holds(view), dtype=bool)
-            found += [Breach(int(row), tie.text, "relation broken") for row in np.where(broken)[0]]
+    for tie in known:
+        broken = ~np.broadcast_to(tie.evaluate(view), len(rows))
+        found += [Breach(int(row), tie.text, "relation broken") for row in np.flatnonzero(broken)]
     return tuple(found)
 
 
 def _judge(
     feature: Feature,
-    profile: str,
     before: Floats,
     after: Floats,
+    *,
+    profile: str,
     levels: Mapping[str, Floats],
     reach: Mapping[str, float],
 ) -> Iterator[tuple[str, Bools]]:
     if profile not in feature.mutable_by:
         yield f"not mutable by {profile}", np.ones(len(after), dtype=bool)
     yield "not a finite number", ~np.isfinite(after)
-    slack = _TOLERANCE * (feature.step or _TOLERANCE)
+    step = feature.step or (1.0 if feature.type == "int" else None)
+    slack = _TOLERANCE * (step or _TOLERANCE)
     if feature.min is not None:
         yield f"below {feature.min:g}", after < feature.min - slack
     if feature.max is not None:
@@ -86,8 +91,8 @@ def _judge(
         yield "not 0 or 1", (after != 0) & (after != 1)
     elif feature.type == "category":
         yield "not a declared category", ~np.isin(after, levels.get(feature.name, ()))
-    elif feature.step is not None or feature.type == "int":
-        steps = after / (feature.step or 1)
+    elif step is not None:
+        steps = after / step
         yield "off its step", np.abs(steps - np.rint(steps)) > _TOLERANCE
     if feature.name in reach:
         limit = reach[feature.name] * np.abs(before)
@@ -97,11 +102,11 @@ def _judge(
 def _budget(
     features: Sequence[Feature],
     changed: Bools,
-    ties: Sequence[Tie],
+    ties: Sequence[Relation],
     max_changes: int,
     max_cost: float,
 ) -> Iterator[Breach]:
-    computed = {derived[0] for tie in ties if (derived := tie.derived()) is not None}
+    computed = {name for name, _ in filter(None, map(computed_by, ties))}
     paid = np.array([feature.name not in computed for feature in features])
     cost = np.array([feature.cost for feature in features])
     count = (changed & paid).sum(axis=1)
