@@ -1,0 +1,119 @@
+"""The few things the ledger asks of a file system, and how its refusals are said."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from strongroom.domain.errors import ConflictError, StoreError
+
+TEMPORARY: Final = ".tmp"
+"""Suffix of files on their way; a crash may leave some, nobody reads them."""
+_PAUSE: Final = 0.005
+"""Seconds between two tries for the lock."""
+_FIXES: Final = {
+    errno.ENOSPC: "free some space and try again",
+    errno.EDQUOT: "free some space and try again",
+    errno.EFBIG: "raise the limit on file sizes and try again",
+    errno.EROFS: "make the file system writable",
+    errno.EACCES: "let this user read and write the folder",
+    errno.EPERM: "let this user read and write the folder",
+}
+
+
+@contextmanager
+def store_errors(where: Path) -> Iterator[None]:
+    """Say what the operating system refused as a StoreError."""
+    try:
+        yield
+    except OSError as error:
+        fix = _FIXES.get(error.errno or 0)
+        raise StoreError(
+            error.strerror or repr(error), where=str(error.filename or where), fix=fix
+        ) from error
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Put `data` at `path` at once: readers see what was there or all of it. Not yet durable."""
+    temporary = f"{path}{TEMPORARY}"
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        write_all(fd, data)
+    finally:
+        os.close(fd)
+    os.replace(temporary, path)  # noqa: PTH105 -- the hot path: a Path costs more than the call
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write to the end: the system may take less at a time than it was given."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def sync(path: Path) -> None:
+    """Make a file, or the names in a folder, survive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def exclusive(path: Path, wait: float) -> Iterator[None]:
+    """Hold the lock file, waiting up to `wait` seconds. Raises ConflictError.
+
+    The file is opened anew each time, so that a forked child never shares its parent's lock; the
+    system gives the lock back when the process dies.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        _lock(fd, fcntl.LOCK_EX, path, time.monotonic() + wait)
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def shared(path: Path, wait: float) -> Iterator[None]:
+    """Keep writers out for a moment, beside other readers. Raises ConflictError.
+
+    A copy of a log has no lock file and needs none.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield
+        return
+    try:
+        _lock(fd, fcntl.LOCK_SH, path, time.monotonic() + wait)
+        yield
+    finally:
+        os.close(fd)
+
+
+def _lock(fd: int, kind: int, path: Path, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(fd, kind | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                raise ConflictError(
+                    "another process is writing to this ledger",
+                    where=str(path),
+                    fix="wait for it to finish, or end it, and try again",
+                ) from error
+            time.sleep(_PAUSE)
+        else:
+            return

@@ -1,0 +1,273 @@
+"""Derive the whole log again from its entries, and say what is not as it was signed.
+
+1. The checkpoint must be signed by the key, and an older one must be a beginning of it.
+2. The entries must hash to the signed root. Where they do not, the tiles, as far as they themselves
+   hash to the root, say which entry is wrong.
+3. Every tile must hold what its entries hash to, and every partial tile be a beginning of its
+   successor.
+4. The journal must reach the checkpoint and hash to what it signed on the way.
+
+Files of commits that were interrupted before their checkpoint are no part of the log yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from strongroom.domain.errors import IntegrityError
+from strongroom.ledger import merkle
+from strongroom.ledger.checkpoint import Checkpoint
+from strongroom.ledger.derive import Derived
+from strongroom.ledger.edge import Edge
+from strongroom.ledger.files import shared, store_errors
+from strongroom.ledger.journal import Commit, Journal
+from strongroom.ledger.note import VerifierKey
+from strongroom.ledger.reading import CHECKPOINT, JOURNAL, LOCK, Snapshot
+from strongroom.ledger.tiles import ENTRIES, WIDTH, Tile, covering, decode_as_far, span, tiles_of
+
+_WAIT: Final = 10.0
+"""Seconds to wait for a writer to finish its commit."""
+Progress = Callable[[int, int], object]
+"""Is told how many entries of how many have been read."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """Something in the log that is not as it was signed."""
+
+    path: str
+    """Relative to the log's folder."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What came of it."""
+
+    checked: int
+    """Entries that were read."""
+    problems: tuple[Problem, ...]
+
+    @property
+    def verified(self) -> bool:
+        """No problem, and something was looked at."""
+        return self.checked > 0 and not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class Blamed:
+    """Entries that do not hash to what was signed."""
+
+    start: int
+    stop: int
+    exact: bool
+    """Whether each of them is wrong, or only some and nothing says which."""
+
+
+def verify_folder(
+    folder: Path,
+    key: VerifierKey,
+    *,
+    older: bytes | None = None,
+    progress: Progress | None = None,
+) -> Verification:
+    """Check the log in `folder` against `key`, and against a checkpoint that was kept from before.
+
+    Raises StoreError where there is nothing to read, IntegrityError where `older` is not a
+    checkpoint of this log at all.
+    """
+    before = None if older is None else Checkpoint.open(older, key, where="older checkpoint")
+    try:
+        note, commits = _read_now(folder)
+        head = Checkpoint.open(note, key, where=CHECKPOINT)
+    except IntegrityError as error:
+        return Verification(0, (Problem(_relative(error, folder), error.what),))
+    derived = Derived(folder, head.size)
+    problems = set(_read_entries(derived, progress))
+    blamed = tuple(_blame(derived, Snapshot(folder, head.size), head))
+    problems.update(_entry_problems(blamed, head.size, problems))
+    problems.update(_tile_problems(derived, folder, blamed))
+    problems.update(_leftover_problems(folder, head.size))
+    problems.update(_journal_problems(commits, derived, head, key))
+    problems.update(_older_problems(before, derived, head))
+    return Verification(head.size, tuple(sorted(problems)))
+
+
+def _read_now(folder: Path) -> tuple[bytes, list[Commit]]:
+    """Checkpoint and journal as they are together: no writer between the two."""
+    with store_errors(folder), shared(folder / LOCK, _WAIT):
+        if not (folder / CHECKPOINT).exists():
+            raise IntegrityError("is missing", where=CHECKPOINT)
+        note = (folder / CHECKPOINT).read_bytes()
+        if not (folder / JOURNAL).exists():
+            raise IntegrityError("is missing", where=JOURNAL)
+        journal = Journal(folder / JOURNAL, writable=False)
+        try:
+            return note, journal.read()
+        finally:
+            journal.close()
+
+
+def _relative(error: IntegrityError, folder: Path) -> str:
+    return (error.where or CHECKPOINT).removeprefix(f"{folder}/")
+
+
+def _read_entries(derived: Derived, progress: Progress | None) -> Iterator[Problem]:
+    for tile, _, fault in derived.leaves():
+        if fault is not None:
+            yield Problem(tile.path, fault)
+        if progress is not None:
+            progress(min((tile.index + 1) * WIDTH, derived.size), derived.size)
+
+
+def _blame(derived: Derived, stored: Snapshot, head: Checkpoint) -> Iterator[Blamed]:
+    """Go down from the signed root along the tiles, wherever the entries hash to something else."""
+    todo = [(0, head.size, head.root)]
+    while todo:
+        start, stop, expected = todo.pop()
+        if merkle.range_hash(start, stop, derived.node) == expected:
+            continue
+        if stop - start <= 1:
+            yield Blamed(start, stop, exact=True)
+            continue
+        middle = start + merkle.left_width(stop - start)
+        try:
+            left = merkle.range_hash(start, middle, stored.node)
+            right = merkle.range_hash(middle, stop, stored.node)
+        except IntegrityError:
+            left = right = b""
+        if merkle.node_hash(left, right) != expected:
+            yield Blamed(start, stop, exact=False)
+            continue
+        todo += [(middle, stop, right), (start, middle, left)]
+
+
+def _entry_problems(
+    blamed: tuple[Blamed, ...], size: int, known: set[Problem]
+) -> Iterator[Problem]:
+    missing = {problem.path for problem in known if "missing" in problem.reason}
+    for run in _runs(blamed):
+        path = covering(ENTRIES, run.start, size).path if size else CHECKPOINT
+        if path in missing and run.exact and run.stop - run.start <= WIDTH:
+            continue
+        which = (
+            f"entry {run.start} is"
+            if run.stop - run.start == 1
+            else f"entries {run.start} to {run.stop - 1} are"
+        )
+        tail = "" if run.exact else ", or some of them: the tiles do not say which"
+        yield Problem(path, f"{which} not what was logged{tail}")
+
+
+def _runs(blamed: tuple[Blamed, ...]) -> Iterator[Blamed]:
+    """Neighbours of one bundle joined into one."""
+    run: Blamed | None = None
+    for item in blamed:
+        joins = (
+            run is not None
+            and (run.exact and item.exact and run.stop == item.start)
+            and run.start // WIDTH == item.start // WIDTH
+        )
+        if run is not None and joins:
+            run = Blamed(run.start, item.stop, exact=True)
+            continue
+        if run is not None:
+            yield run
+        run = item
+    if run is not None:
+        yield run
+
+
+def _tile_problems(derived: Derived, folder: Path, blamed: tuple[Blamed, ...]) -> Iterator[Problem]:
+    """Tiles against what is derived; hashes over blamed entries cannot be derived."""
+    snapshot = Snapshot(folder, derived.size)
+    for tile in tiles_of(derived.size):
+        if tile.level == ENTRIES:
+            continue
+        try:
+            data = snapshot.read(tile)
+        except IntegrityError as error:
+            yield Problem(tile.path, error.what)
+            continue
+        expected = derived.hashes(tile)
+        if data == b"".join(expected):
+            continue
+        length, width = len(data) // merkle.HASH_SIZE, span(tile.level)
+        if len(data) % merkle.HASH_SIZE or length not in (tile.width, WIDTH):
+            yield Problem(tile.path, f"holds {len(data)} bytes instead of {tile.width} hashes")
+        for position, digest in enumerate(expected):
+            first = tile.first + position * width
+            there = data[position * merkle.HASH_SIZE : (position + 1) * merkle.HASH_SIZE]
+            if there != digest and not _any_between(blamed, first, first + width):
+                yield Problem(tile.path, f"hash {position} is not that of the entries below it")
+
+
+def _any_between(blamed: tuple[Blamed, ...], start: int, stop: int) -> bool:
+    return any(b.start < stop and start < b.stop for b in blamed)
+
+
+def _leftover_problems(folder: Path, size: int) -> Iterator[Problem]:
+    """Partial tiles of earlier sizes must be beginnings of what is there now."""
+    snapshot = Snapshot(folder, size)
+    for path in sorted((folder / "tile").rglob("*.p/*")):
+        tile = Tile.parse(path.relative_to(folder).as_posix())
+        if tile is None or size // span(tile.level) < tile.index * WIDTH + tile.width:
+            continue
+        now = covering(tile.level, tile.index * WIDTH, size)
+        if tile == now:
+            continue
+        try:
+            whole, data = snapshot.read(now), path.read_bytes()
+        except (IntegrityError, FileNotFoundError):
+            continue  # said already, or replaced by the full tile just now
+        held = len(decode_as_far(data)) if tile.level == ENTRIES else len(data) // merkle.HASH_SIZE
+        if not whole.startswith(data) or held != tile.width:
+            yield Problem(tile.path, f"is not a beginning of {now.path}")
+
+
+def _journal_problems(
+    commits: list[Commit], derived: Derived, head: Checkpoint, key: VerifierKey
+) -> Iterator[Problem]:
+    if not commits:
+        yield Problem(JOURNAL, "its first commit is damaged")
+        return
+    try:
+        heads = [Checkpoint.open(c.note, key, where=JOURNAL) for c in commits]
+    except IntegrityError as error:
+        yield Problem(JOURNAL, error.what)
+        return
+    if heads[-1].size < head.size:
+        yield Problem(
+            JOURNAL, f"ends at {heads[-1].size} of {head.size} entries: it is damaged or was cut"
+        )
+    if head.size < heads[max(len(heads) - 2, 0)].size:
+        yield Problem(
+            CHECKPOINT,
+            f"shows {head.size} of {heads[-1].size} logged entries: it was put back, or a power cut"
+            " came between (then: strongroom ledger recover)",
+        )
+        return
+    edge = Edge.at(heads[0].size, derived.node, b"")
+    for commit, said in zip(commits, heads, strict=True):
+        edge.extend(commit.entries)
+        if (edge.size, edge.root) != (said.size, said.root):
+            yield Problem(JOURNAL, f"does not hash to its checkpoint of {said.size} entries")
+            return
+
+
+def _older_problems(
+    older: Checkpoint | None, derived: Derived, head: Checkpoint
+) -> Iterator[Problem]:
+    if older is None:
+        return
+    if older.size > head.size:
+        yield Problem(
+            CHECKPOINT, f"has {head.size} entries, {older.size} were there before: the tail was cut"
+        )
+    elif merkle.range_hash(0, older.size, derived.node) != older.root:
+        yield Problem(
+            CHECKPOINT, f"the first {older.size} entries are not those of the older checkpoint"
+        )
