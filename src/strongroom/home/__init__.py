@@ -1,0 +1,1 @@
+"""One `.strongroom/`: database, objects, ledger, keys, KMS and trust policy, bound together."""

@@ -1,0 +1,269 @@
+"""The home: one folder that binds database, objects, ledger, keys, KMS and trust policy."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from sqlalchemy import Connection, insert, select
+
+from strongroom.domain.digests import Digest
+from strongroom.domain.errors import ConflictError, InputError, StoreError
+from strongroom.domain.statement import PAYLOAD_TYPE, Statement
+from strongroom.home import index
+from strongroom.home.keyring import Keyring, check_name, local_secret
+from strongroom.home.leaf import Leaf
+from strongroom.home.making import VALIDITY, Identity, make_home
+from strongroom.home.outbox import Outbox
+from strongroom.home.record import Record, load_record
+from strongroom.home.settings import Settings
+from strongroom.home.stewardship import KEY_EVENT_TYPE, SIGNED_BY, Stewardship
+from strongroom.keys.dsse import Envelope, sign
+from strongroom.keys.keypair import PublicKey, Signer
+from strongroom.keys.kms import Kms, kms_from_uri
+from strongroom.keys.trust import Role, TrustedKey, TrustPolicy
+from strongroom.ledger.log import Ledger
+from strongroom.storage.database import Database, open_database, sqlite_url
+from strongroom.storage.objects import Objects, objects_from_uri
+from strongroom.storage.tables import about
+
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+class Home:
+    """Open with `Home.open`; use as a context manager, or `close` it."""
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        identity: Identity,
+        keyring: Keyring,
+        database: Database,
+        objects: Objects,
+        ledger: Ledger,
+        kms: Callable[[], Kms],
+        clock: Clock,
+    ) -> None:
+        self.folder = folder
+        self.identity = identity
+        self.database = database
+        self.objects = objects
+        self.ledger = ledger
+        self.clock = clock
+        self._keyring = keyring
+        self._make_kms = kms
+        self._outbox = Outbox(database, objects, ledger, folder / "outbox.lock")
+        self._stewardship = Stewardship(
+            keyring,
+            objects,
+            folder / "trust.lock",
+            log=lambda statement: self.record(statement, SIGNED_BY),
+            logged=lambda: self.records(KEY_EVENT_TYPE),
+        )
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        create: bool = False,
+        passphrase: bytes | None = None,
+        clock: Clock = system_clock,
+        settings: Settings | None = None,
+    ) -> Home:
+        """Open the home in `folder`, or make it there first.
+
+        1. Read what the folder says about itself, and the secret that opens its keys.
+        2. Connect database, objects and ledger; the database must be this home's.
+        3. Bring index and ledger in step: log what waited, index what is missing.
+        4. Check that the trust policy is the one that was logged last.
+
+        `settings` come from the environment unless given. Raises StoreError (no home, newer
+        format, read-only, full), KeyAccessError (wrong passphrase), IntegrityError (tampering),
+        ConflictError (another process keeps it).
+        """
+        settings = Settings.parse(os.environ) if settings is None else settings
+        passphrase = passphrase or settings.passphrase
+        if not (folder / "home.json").exists():
+            if not create:
+                raise StoreError(
+                    "no Strongroom home here", where=str(folder), fix="name it by --home DIR"
+                )
+            make_home(folder, passphrase, clock())
+        identity = Identity.read(folder)
+        secret = passphrase or local_secret(folder)
+        keyring = Keyring(folder, secret)
+        ledger = Ledger.open(folder / "ledger", keyring.signer("ledger"))
+        place = folder.absolute()
+        objects = objects_from_uri(settings.objects or place.joinpath("objects").as_uri())
+        database = open_database(settings.database or sqlite_url(folder / "index.sqlite"))
+        home = cls(
+            folder=folder,
+            identity=identity,
+            keyring=keyring,
+            database=database,
+            objects=objects,
+            ledger=ledger,
+            kms=lambda: kms_from_uri(settings.kms or f"local:{place}/kms", secret=secret),
+            clock=clock,
+        )
+        with contextlib.ExitStack() as on_failure:
+            on_failure.callback(home.close)
+            home._bind()
+            home.reindex()
+            home._stewardship.settle(clock())
+            on_failure.pop_all()
+        return home
+
+    def __enter__(self) -> Home:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what is held open."""
+        self.ledger.close()
+        self.database.close()
+
+    # --- keys and trust
+
+    @cached_property
+    def kms(self) -> Kms:
+        """What wraps data keys."""
+        return self._make_kms()
+
+    @property
+    def trust(self) -> TrustPolicy:
+        """Who may sign what, as of now."""
+        return self._keyring.policy
+
+    def signer(self, name: str, passphrase: bytes | None = None) -> Signer:
+        """The private key of that name; without a passphrase the home's own opens it."""
+        return self._keyring.signer(name, passphrase)
+
+    def add_key(
+        self,
+        name: str,
+        roles: Sequence[Role],
+        *,
+        scopes: Sequence[str] = ("*",),
+        passphrase: bytes | None = None,
+        valid_for: timedelta = VALIDITY,
+    ) -> PublicKey:
+        """Make a key, trust it for the roles, log that. Raises ConflictError for a taken name."""
+        now = self.clock()
+
+        def make(policy: TrustPolicy) -> TrustedKey:
+            if any(k.name == check_name(name) for k in policy.keys):
+                raise ConflictError(f"there is a key of {name} already", fix="choose another name")
+            public = self._keyring.make(name, passphrase).public
+            return TrustedKey(name, public, tuple(roles), tuple(scopes), now, now + valid_for)
+
+        return self._stewardship.add(make, now).key
+
+    def trust_key(self, key: TrustedKey) -> None:
+        """Trust a key that was made elsewhere, and log that. Raises InputError for a known key."""
+        self._stewardship.add(lambda _: key, self.clock())
+
+    def revoke_key(self, name: str, at: datetime) -> None:
+        """Believe nothing that the key signed from `at` on, and log that."""
+        self._stewardship.revoke(name, at, self.clock())
+
+    # --- records
+
+    def record(
+        self,
+        statement: Statement,
+        signer_name: str,
+        *,
+        within: Callable[[Connection], None] | None = None,
+    ) -> Record:
+        """Sign a statement and keep it; see `record_envelope`."""
+        return self.record_envelope(sign(statement, self.signer(signer_name)), within=within)
+
+    def record_envelope(
+        self, envelope: Envelope, *, within: Callable[[Connection], None] | None = None
+    ) -> Record:
+        """Keep a signed statement: object, index, ledger; durable and logged when it returns.
+
+        `within` writes in the transaction of the index row: both are there or neither is. An
+        envelope that is there already is not kept twice. Raises InputError for an envelope
+        without statement; ConflictError, StoreError.
+        """
+        if envelope.payload_type != PAYLOAD_TYPE:
+            raise InputError(f"no statement but {envelope.payload_type}")
+        statement = Statement.parse(envelope.payload)
+        name = self.objects.put([envelope.to_bytes()])
+        leaf = Leaf.of(statement, name, self.clock())
+        check = statement.predicate.get("check")
+        with self.database.write() as connection:
+            index.add(connection, leaf, check if isinstance(check, str) else None)
+            if within is not None:
+                within(connection)
+        self._outbox.drain()
+        with self.database.read() as connection:
+            row = index.by_envelope(connection, name)
+        if row is None:
+            raise StoreError("a row that was just written is gone", where=self.database.url)
+        return load_record(self.objects, row)
+
+    def records(
+        self,
+        kind: str,
+        *,
+        system: str | None = None,
+        check: str | None = None,
+        newest_first: bool = True,
+    ) -> Iterator[Record]:
+        """Every record of a kind; `check` is a full id such as `data.schema@1`."""
+        wanted = {"kind": kind, "system": system, "check": check}
+        with self.database.read() as connection:
+            rows = index.search(connection, wanted, newest_first=newest_first)
+        return (load_record(self.objects, row) for row in rows)
+
+    def record_of(self, digest: Digest) -> Record | None:
+        """The record of the statement with that digest, the newest if several people signed it."""
+        with self.database.read() as connection:
+            row = index.by_statement(connection, digest)
+        return None if row is None else load_record(self.objects, row)
+
+    def reindex(self) -> int:
+        """Log what waits; if index and ledger then differ, make the index anew from the ledger.
+
+        Returns how many records the index had lost.
+        """
+        return self._outbox.settle()
+
+    # --- within
+
+    def _bind(self) -> None:
+        """Make the database this home's, or refuse one that is another's."""
+        mine = self.identity.id
+        with self.database.write() as connection:
+            query = select(about.c.value).where(about.c.name == "home")
+            found = connection.execute(query).scalar()
+            if found is None:
+                connection.execute(insert(about).values(name="home", value=mine))
+            elif found != mine:
+                raise StoreError(
+                    f"the database belongs to home {found}, this is {mine}",
+                    where=self.database.url,
+                    fix="give each home a database of its own",
+                )

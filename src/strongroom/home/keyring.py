@@ -1,0 +1,105 @@
+"""Private keys and the trust policy, as files of one home."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+
+from strongroom.domain.errors import InputError, KeyAccessError
+from strongroom.home.making import SECRET, key_file
+from strongroom.keys.files import load_key, save_key
+from strongroom.keys.keypair import Signer, generate
+from strongroom.keys.trust import TrustPolicy
+from strongroom.storage.files import told, write_file
+
+POLICY: Final = "trust.json"
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}\Z")
+
+
+class Keyring:
+    """The keys of one home. Reads the policy anew each time: others may have changed it."""
+
+    def __init__(self, folder: Path, secret: bytes) -> None:
+        self._folder = folder
+        self._secret = secret
+        self._opened: dict[str, Signer] = {}
+
+    def signer(self, name: str, passphrase: bytes | None = None) -> Signer:
+        """The private key of that name. Raises KeyAccessError: no such key, wrong passphrase."""
+        if name not in self._opened:
+            path = key_file(self._folder, check_name(name))
+            if not path.exists():
+                raise KeyAccessError(
+                    f"no private key of {name} here",
+                    where=str(path),
+                    fix=f"strongroom keys new {name} --role …",
+                )
+            self._opened[name] = self._load(path, passphrase)
+        return self._opened[name]
+
+    def make(self, name: str, passphrase: bytes | None) -> Signer:
+        """A new key in an encrypted file, or the one that a crash left there without trust."""
+        path = key_file(self._folder, name)
+        if not path.exists():
+            guessable = passphrase is not None or not (self._folder / SECRET).exists()
+            save_key(generate(), path, passphrase or self._secret, guessable=guessable)
+        return self.signer(name, passphrase)
+
+    @property
+    def policy_bytes(self) -> bytes | None:
+        """The trust policy's file, or None when it is gone."""
+        path = self._folder / POLICY
+        with told(path):
+            return path.read_bytes() if path.exists() else None
+
+    @property
+    def policy(self) -> TrustPolicy:
+        """Raises InputError for a file that is none."""
+        return _parse(self.policy_bytes or b"", str(self._folder / POLICY))
+
+    def write_policy(self, data: bytes) -> None:
+        """Replace the trust policy. Raises StoreError."""
+        write_file(self._folder / POLICY, data)
+
+    def _load(self, path: Path, passphrase: bytes | None) -> Signer:
+        try:
+            return load_key(path, passphrase or self._secret)
+        except KeyAccessError as error:
+            if passphrase is not None:
+                raise
+            local = (self._folder / SECRET).exists()
+            fix = f"this home is opened by its {SECRET}: unset STRONGROOM_PASSPHRASE"
+            if not local:
+                fix = "set STRONGROOM_PASSPHRASE to the passphrase that this home was made with"
+            raise KeyAccessError(error.what, where=str(path), fix=fix) from error
+
+
+def check_name(name: str) -> str:
+    """The name of a key's holder, fit for a file name. Raises InputError."""
+    if not _NAME.match(name):
+        raise InputError(
+            f"not a key name: {name!r}", fix="use a-z, 0-9, _ and -, at most 63 of them"
+        )
+    return name
+
+
+@lru_cache(maxsize=8)
+def _parse(data: bytes, where: str) -> TrustPolicy:
+    return TrustPolicy.parse(data, where=where)
+
+
+def local_secret(folder: Path) -> bytes:
+    """What opens the service keys when no passphrase was given. Raises KeyAccessError."""
+    path = folder / SECRET
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise KeyAccessError(
+            "this home is opened by a passphrase",
+            where=str(folder),
+            fix="set STRONGROOM_PASSPHRASE",
+        ) from error
+    except OSError as error:
+        raise KeyAccessError(f"cannot be read: {error.strerror}", where=str(path)) from error
