@@ -16,6 +16,14 @@ from strongroom.domain.errors import StrongroomError
 people = Console(stderr=True, highlight=False)
 """Where words for people go."""
 
+OUTCOME_STYLE = {
+    "pass": "green",
+    "fail": "bold red",
+    "unknown": "yellow",
+    "waived": "magenta",
+}
+"""Rich styles; the word is always printed too."""
+
 
 class Format(StrEnum):
     """How a command prints its result."""

@@ -27,7 +27,7 @@ COLOURS: Final = {
     Outcome.UNKNOWN: "#a86500",
     None: "#4a5a6a",
 }
-_STYLE: Final[dict[str, Any]] = {
+_STYLE: Final[Any] = {
     "svg.hashsalt": "strongroom",
     "svg.fonttype": "path",
     "font.size": 9.0,

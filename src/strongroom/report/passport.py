@@ -160,4 +160,7 @@ def _next(lines: Sequence[Line], sections: Sequence[Section]) -> tuple[Step, ...
         if finding.fix and finding.outcome is not Outcome.PASS
     }
     open_lines = [line for line in lines if line.outcome is not Outcome.PASS and not line.waived]
-    return (*steps.values(), *(Step(f"Meet {line.id}: {line.title}", line.text) for line in open_lines))
+    return (
+        *steps.values(),
+        *(Step(f"Meet {line.id}: {line.title}", line.text) for line in open_lines),
+    )

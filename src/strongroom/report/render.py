@@ -17,6 +17,7 @@ from strongroom.report.passport import Passport, Section
 try:
     import jinja2
     import typst
+    from markupsafe import Markup
 except ImportError as error:
     raise MissingExtra("report", "writing the passport") from error
 
@@ -34,7 +35,7 @@ def html(passport: Passport) -> str:
     template = environment.from_string((_TEMPLATES / "passport.html.j2").read_text("utf-8"))
     return template.render(
         passport=passport,
-        drawn={s.check: [jinja2.utils.markupsafe.Markup(c) for c in _charts(s)] for s in passport.sections},
+        drawn={s.check: [Markup(c) for c in _charts(s)] for s in passport.sections},
         strongroom=__version__,
     )
 

@@ -1,0 +1,61 @@
+"""Put a system before the gate: gather what was signed about it, decide, record the decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from strongroom.domain.decision import Decision, Stage
+from strongroom.domain.digests import Digest
+from strongroom.governance.applicability import Applied, applicable, policy_digest
+from strongroom.governance.artifacts import subjects_of
+from strongroom.governance.catalog import Catalog
+from strongroom.governance.loader import Loaded
+from strongroom.home.home import Home
+from strongroom.registry.gate import Candidate, Records, decide
+from strongroom.registry.gather import COUNTED, gather
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision, as recorded, and the requirements it was made by."""
+
+    decision: Decision
+    digest: Digest
+    """Of its statement."""
+    required: tuple[Applied, ...]
+
+
+def candidate_of(loaded: Loaded, stage: Stage) -> Candidate:
+    """What a decision about the manifest's folder, as it is now, is about."""
+    model = loaded.system.model
+    return Candidate(
+        loaded.system.system.name,
+        stage,
+        subjects_of(loaded),
+        model.trained_by if model else None,
+    )
+
+
+def records_about(home: Home, system: str) -> Records:
+    """All that was signed about a system and that the home's trust policy believes."""
+    return gather(
+        (
+            (record.envelope, record.recorded_at)
+            for kind in COUNTED
+            for record in home.records(kind, system=system)
+        ),
+        home.trust,
+    )
+
+
+def put_before_gate(
+    home: Home, loaded: Loaded, stage: Stage, catalog: Catalog, now: datetime
+) -> Decided:
+    """Decide and record. The decision is a value, whatever it is; raises only for broken input."""
+    required = applicable(catalog, loaded.system, stage)
+    candidate = candidate_of(loaded, stage)
+    records = records_about(home, candidate.system)
+    decision = decide(candidate, required, records, policy_digest(required), now)
+    record = home.record(decision.to_statement(), "gate")
+    return Decided(decision, record.digest, required)
