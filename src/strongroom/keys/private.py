@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from strongroom.domain.errors import InputError, KeyAccessError, StoreError
 
 MAX_FILE: Final = 64 * 1024
@@ -37,6 +40,11 @@ def stretch(secret: bytes, salt: bytes, work: Work) -> bytes:
         raise InputError(f"a passphrase is 1 to {MAX_SECRET} bytes")
     room = 64 * 1024 * 1024
     return hashlib.scrypt(secret, salt=salt, n=work.n, r=work.r, p=work.p, maxmem=room, dklen=32)
+
+
+def derive(key: bytes, salt: bytes, info: bytes, length: int = 32) -> bytes:
+    """HKDF-SHA256 (RFC 5869): a key for one purpose from a key that is random already."""
+    return HKDF(SHA256(), length, salt, info).derive(key)
 
 
 def read_private(path: Path) -> bytes:

@@ -2,7 +2,7 @@
 
     file    = header, segment, segment, …              at least one segment, only the last one short
     header  = "strongroom seal" 0x01, salt[32], commitment[32]
-    segment = AES-256-GCM(file key, nonce, up to 1 MiB of plaintext, header and context): text, tag[16]
+    segment = AES-256-GCM(file key, nonce, 0 to 1 MiB of plaintext, header and context), tag[16]
     nonce   = segment number[11, big-endian], 1 if it is the last one else 0
     file key[32], commitment[32] = HKDF-SHA256(data key, salt, "strongroom seal" 0x01, context)
 
@@ -24,11 +24,10 @@ from typing import Any, BinaryIO, Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from strongroom.domain.canonical import canonical
 from strongroom.domain.errors import InputError, IntegrityError
+from strongroom.keys.private import derive
 
 SEGMENT: Final = 1024 * 1024
 """Bytes of plaintext in every segment but the last."""
@@ -219,7 +218,7 @@ def _derive(key: bytes, salt: bytes, context: bytes) -> tuple[bytes, bytes]:
         raise InputError(f"a data key is {KEY} bytes")
     if len(context) > MAX_CONTEXT:
         raise InputError(f"{len(context)} bytes of context, {MAX_CONTEXT} allowed")
-    made = HKDF(SHA256(), 64, salt, MAGIC + context).derive(key)
+    made = derive(key, salt, MAGIC + context, 64)
     return made[:32], made[32:]
 
 
