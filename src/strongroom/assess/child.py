@@ -6,7 +6,10 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
+import time
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from threading import Lock, Thread
@@ -22,6 +25,8 @@ from strongroom.domain.errors import MissingExtra, StrongroomError
 from strongroom.domain.evidence import Finding
 from strongroom.domain.outcome import Outcome
 
+_PROGRESS_EVERY: Final = 0.2
+"""Seconds."""
 _THREADS: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
 
 
@@ -60,7 +65,7 @@ def _run(task: Task, say: _Speaker) -> Ended:
             task.seed,
             spec.needs + spec.wants,
             threads=task.threads,
-            report=lambda done, total: say(Progress(done, total)),
+            report=_seldom(say),
         )
         for said in spec.run(case, spec.configure(task.settings)):
             say(said)
@@ -76,6 +81,19 @@ def _run(task: Task, say: _Speaker) -> Ended:
     except Exception as error:  # noqa: BLE001  # the one broad handler: a check is a plug-in
         return Ended(_place(error), traceback.format_exc()[-20_000:])
     return Ended()
+
+
+def _seldom(say: _Speaker) -> Callable[[int, int], None]:
+    """Passes progress on, a few times a second at most."""
+    last = 0.0
+
+    def report(done: int, total: int) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= _PROGRESS_EVERY:
+            last = now
+            say(Progress(done, total))
+
+    return report
 
 
 def _refusal(check: str, error: StrongroomError) -> Finding:
@@ -98,6 +116,8 @@ def _confine(task: Task) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     limit = task.memory if most == resource.RLIM_INFINITY else min(task.memory, most)
     resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+    # Relative entries would mean other places from the new working directory.
+    sys.path[:] = [str(Path(entry).absolute()) for entry in sys.path]
     os.chdir(task.scratch)
     os.environ["TMPDIR"] = task.scratch
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"

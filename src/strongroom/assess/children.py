@@ -18,7 +18,7 @@ from strongroom.assess.task import Task
 from strongroom.assess.wire import Ended, Message, decode
 from strongroom.domain.errors import InputError
 
-MAX_SAID: Final = 64 * 2**20
+MAX_SAID: Final = 8 * 2**20
 """Bytes that one check may say."""
 _CHUNK: Final = 1 << 16
 _CONTEXT: Final = multiprocessing.get_context("forkserver")

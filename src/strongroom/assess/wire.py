@@ -42,9 +42,7 @@ Message: TypeAlias = Said | Progress | Ended
 def encode(message: object) -> bytes:
     """One line. Raises InputError for what is no message, or what JSON cannot hold."""
     if not isinstance(message, Finding | Metric | Curve | Progress | Ended):
-        raise InputError(
-            f"a check may say a finding, metric or curve, not {type(message).__name__}"
-        )
+        raise InputError(f"a check says findings, metrics and curves, not {type(message).__name__}")
     return canonical({type(message).__name__.lower(): plain(message)}) + b"\n"
 
 

@@ -1,0 +1,62 @@
+"""Evidence in the home: signed as the assessor, believed as far as the trust policy goes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from strongroom.domain.digests import Digest
+from strongroom.domain.errors import InputError, IntegrityError, TrustError
+from strongroom.domain.evidence import EVIDENCE_TYPE, CheckId, Evidence
+from strongroom.domain.statement import Subject
+from strongroom.home.home import Home
+from strongroom.home.record import Record
+from strongroom.keys.trust import Role
+
+SIGNER: Final = "assessor"
+
+
+class HomeStore:
+    """An `EvidenceStore` on a home."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+
+    def find(
+        self,
+        check: CheckId,
+        system: str,
+        configuration: Digest,
+        subjects: tuple[Subject, ...],
+        now: datetime,
+    ) -> tuple[Evidence, Digest] | None:
+        """The newest such evidence in the home."""
+        for record in self._home.records(EVIDENCE_TYPE, system=system, check=str(check)):
+            evidence = self._believed(record)
+            if (
+                evidence is not None
+                and evidence.stopped is None
+                and evidence.configuration == configuration
+                and set(evidence.subjects) == set(subjects)
+                and evidence.effective_at <= now < evidence.expires_at
+            ):
+                return evidence, record.digest
+        return None
+
+    def keep(self, evidence: Evidence) -> Digest:
+        """Sign, index and log it."""
+        return self._home.record(evidence.to_statement(), SIGNER).digest
+
+    def _believed(self, record: Record) -> Evidence | None:
+        """The evidence in a record, unless it is malformed or signed by whoever may not."""
+        try:
+            evidence = Evidence.from_statement(record.statement)
+            self._home.trust.verify(
+                record.envelope,
+                Role.EVIDENCE,
+                scope=evidence.check.name,
+                at=record.recorded_at,
+            )
+        except (InputError, IntegrityError, TrustError):
+            return None
+        return evidence

@@ -1,0 +1,24 @@
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from strongroom.testing.systems import Workshop, make_workshop
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> Workshop:
+    """A system on disk that a test may spoil."""
+    return make_workshop(tmp_path / "system")
+
+
+@pytest.fixture
+def specimens():
+    """The badly behaved checks, installed as a bank's own would be."""
+    path = str(Path(__file__).parent / "plugin")
+    sys.path.insert(0, path)
+    yield
+    sys.path.remove(path)

@@ -1,0 +1,1 @@
+"""Checks that behave badly, each in its own way, installed through a real entry point."""
