@@ -7,10 +7,11 @@ from datetime import datetime
 
 from strongroom.domain.decision import Decision, Stage
 from strongroom.domain.digests import Digest
-from strongroom.governance.applicability import Applied, applicable, policy_digest
+from strongroom.governance.applicability import Applied, applicable
 from strongroom.governance.artifacts import subjects_of
 from strongroom.governance.catalog import Catalog
 from strongroom.governance.loader import Loaded
+from strongroom.governance.policy import policy_digest
 from strongroom.home.home import Home
 from strongroom.registry.gate import Candidate, Records, decide
 from strongroom.registry.gather import COUNTED, gather

@@ -1,0 +1,98 @@
+"""`strongroom verify`: check a bundle, one signed statement, or a ledger, offline."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from strongroom.cli.output import Format, FormatOption, people, write_json
+from strongroom.domain.errors import InputError, StrongroomError
+from strongroom.keys.dsse import MAX_ENVELOPE, Envelope
+from strongroom.keys.trust import MAX_FILE, TrustPolicy
+from strongroom.registry.gather import vouch
+from strongroom.report.layout import INDEX
+from strongroom.report.verify import Problem, Verification, verify_bundle
+
+app = typer.Typer()
+
+
+@app.command()
+def verify(
+    path: Annotated[Path, typer.Argument(help="An audit bundle, or one *.dsse.json statement.")],
+    trust: Annotated[
+        Path, typer.Option("--trust", help="The trust policy: who may sign what. Not from PATH.")
+    ],
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Trust nothing but the trust policy: no network, no database, no store.
+
+    Exit 0 verified, 1 something is not as it was signed, 2 could not tell.
+    """
+    policy = TrustPolicy.parse(_read(trust, MAX_FILE), where=str(trust))
+    if trust.resolve().is_relative_to(path.resolve()):
+        raise InputError(
+            "the trust policy lies in what it shall judge",
+            where=str(trust),
+            fix="take it from somebody you trust, apart from the bundle",
+        )
+    result = verify_bundle(path, policy) if path.is_dir() else _statement(path, policy)
+    if form is Format.JSON:
+        write_json(
+            {
+                "verified": result.verified,
+                "checked": result.checked,
+                "problems": result.problems,
+                "story": result.story,
+            }
+        )
+    else:
+        _show(path, result)
+    raise typer.Exit(0 if result.verified else 1)
+
+
+def _statement(path: Path, policy: TrustPolicy) -> Verification:
+    """One signed statement, as of now: nothing here says when it was signed."""
+    data = _read(path, MAX_ENVELOPE)
+    try:
+        vouched = vouch(
+            Envelope.from_bytes(data, where=str(path)), policy, datetime.now(UTC), where=str(path)
+        )
+    except StrongroomError as error:
+        return Verification(1, (Problem(path.name, error.what),))
+    statement = vouched.statement
+    story = [f"{statement.predicate_type} {statement.digest}", f"Signed by {vouched.signers[0]}."]
+    story += [f"It is about {s.name} {s.digest}." for s in statement.subjects]
+    story.append(f"That it was logged, and when, only a bundle with its {INDEX} can show.")
+    return Verification(1, (), tuple(story))
+
+
+def _read(path: Path, limit: int) -> bytes:
+    try:
+        if path.stat().st_size > limit:
+            raise InputError(f"more than {limit} bytes", where=str(path))
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _show(path: Path, result: Verification) -> None:
+    for line in result.story:
+        people.print(Text(f"  {line}"), soft_wrap=True)
+    for problem in result.problems:
+        people.print(
+            Text.assemble(("  ✗ ", "bold red"), (problem.path, "bold"), f": {problem.reason}")
+        )
+    if result.verified:
+        people.print(Text.assemble(("VERIFIED ", "bold green"), f"{path}: {result.checked} checks"))
+    else:
+        count = len(result.problems)
+        people.print(
+            Text.assemble(
+                ("NOT VERIFIED ", "bold red"),
+                f"{path}: {count} problems in {result.checked} checks",
+            )
+        )
