@@ -13,7 +13,7 @@ from types import TracebackType
 from sqlalchemy import Connection, insert, select
 
 from strongroom.domain.digests import Digest
-from strongroom.domain.errors import ConflictError, InputError, StoreError
+from strongroom.domain.errors import ConflictError, InputError, IntegrityError, StoreError
 from strongroom.domain.statement import PAYLOAD_TYPE, Statement
 from strongroom.home import index
 from strongroom.home.keyring import Keyring, check_name, local_secret
@@ -28,6 +28,7 @@ from strongroom.keys.keypair import PublicKey, Signer
 from strongroom.keys.kms import Kms, kms_from_uri
 from strongroom.keys.trust import Role, TrustedKey, TrustPolicy
 from strongroom.ledger.log import Ledger
+from strongroom.ledger.proof import verify_tlog_proof
 from strongroom.storage.database import Database, open_database, sqlite_url
 from strongroom.storage.objects import Objects, objects_from_uri
 from strongroom.storage.tables import about
@@ -102,7 +103,7 @@ class Home:
                 )
             make_home(folder, passphrase, clock())
         identity = Identity.read(folder)
-        secret = passphrase or local_secret(folder)
+        secret, guessable = passphrase or local_secret(folder), passphrase is not None
         keyring = Keyring(folder, secret)
         ledger = Ledger.open(folder / "ledger", keyring.signer("ledger"))
         place = folder.absolute()
@@ -115,7 +116,9 @@ class Home:
             database=database,
             objects=objects,
             ledger=ledger,
-            kms=lambda: kms_from_uri(settings.kms or f"local:{place}/kms", secret=secret),
+            kms=lambda: kms_from_uri(
+                settings.kms or f"local:{place}/kms", secret=secret, guessable=guessable
+            ),
             clock=clock,
         )
         with contextlib.ExitStack() as on_failure:
@@ -243,6 +246,14 @@ class Home:
         with self.database.read() as connection:
             row = index.by_statement(connection, digest)
         return None if row is None else load_record(self.objects, row)
+
+    def check_logged(self, record: Record) -> None:
+        """Prove by the ledger's checkpoint that it has the record. Raises IntegrityError."""
+        where = f"record {record.digest.short}"
+        if record.ledger_index is None:
+            raise IntegrityError("the record is not in the ledger", where=where)
+        proof = self.ledger.proof(record.ledger_index)
+        verify_tlog_proof(proof, record.leaf, self.ledger.key, where=where)
 
     def reindex(self) -> int:
         """Log what waits; if index and ledger then differ, make the index anew from the ledger.

@@ -1,0 +1,81 @@
+"""Opening: verify everything that is said about a version, then decrypt it in memory.
+
+1. The seal is signed by a key that the trust policy lets seal this system, and is in the ledger;
+   the version's name is the digest of what the seal says (`reading` and `statements` see to that).
+2. Each sealed object has the digest that the seal gives it, and opens in its place.
+3. Each plaintext has the digest that was decided about.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from strongroom.domain.digests import Digest, sha256
+from strongroom.domain.errors import InputError, IntegrityError
+from strongroom.home.home import Home
+from strongroom.keys.sealing import open_stream, sealed_size
+from strongroom.registry.sealing import file_context, key_context
+from strongroom.registry.statements import Seal, SealedFile
+from strongroom.storage.files import told, write_file
+from strongroom.storage.objects import read
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A version that was verified, decrypted in memory."""
+
+    seal: Seal
+    files: Mapping[str, bytes] = field(repr=False)
+    """Plaintext by path."""
+
+    @property
+    def version(self) -> Digest:
+        """The version's name."""
+        return self.seal.version
+
+    def write(self, folder: Path) -> tuple[Path, ...]:
+        """Write the plaintext below `folder`, which must be empty or absent. Raises StoreError."""
+        with told(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.iterdir()):
+                raise InputError("the folder is not empty", where=str(folder), fix="name a new one")
+        written = []
+        for path, data in self.files.items():
+            target = folder.joinpath(*_parts(path))
+            with told(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+            write_file(target, data, mode=0o600)
+            written.append(target)
+        return tuple(written)
+
+
+def open_seal(home: Home, seal: Seal) -> Opened:
+    """Decrypt the files of a seal that `reading` vouched for.
+
+    Raises IntegrityError that names the file, KeyAccessError when the KMS does not give the key.
+    """
+    key = home.kms.unwrap(seal.wrapped_key, key_context(seal.system, seal.version))
+    return Opened(seal, {file.path: _open_file(home, seal, file, key) for file in seal.files})
+
+
+def _open_file(home: Home, seal: Seal, file: SealedFile, key: bytes) -> bytes:
+    size = sealed_size(file.size)
+    sealed = io.BytesIO(read(home.objects, file.object, where=file.path, limit=size))
+    plain = io.BytesIO()
+    context = file_context(seal.system, seal.version, file.path)
+    open_stream(sealed, plain, key, context, where=file.path)
+    data = plain.getvalue()
+    if sha256(data) != file.digest:
+        raise IntegrityError("what was sealed is not what was decided about", where=file.path)
+    return data
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    """The parts of a path from a seal, which may not lead out of its folder."""
+    pure = PurePosixPath(path)
+    if pure.is_absolute() or not pure.parts or ".." in pure.parts:
+        raise IntegrityError("a path that leads out of the folder", where=path)
+    return pure.parts
