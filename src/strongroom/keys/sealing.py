@@ -1,43 +1,39 @@
-"""Sealed files: AES-256-GCM over 1 MiB segments, in the STREAM construction, with random access.
-
-    file    = header, segment, segment, …              at least one segment, only the last one short
-    header  = "strongroom seal" 0x01, salt[32], commitment[32]
-    segment = AES-256-GCM(file key, nonce, 0 to 1 MiB of plaintext, header and context), tag[16]
-    nonce   = segment number[11, big-endian], 1 if it is the last one else 0
-    file key[32], commitment[32] = HKDF-SHA256(data key, salt, "strongroom seal" 0x01, context)
-
-The nonce makes reordering, truncation and appending fail; the salt makes every file's key its own;
-the context (model, version, path) makes a file good in its place only. The commitment tells a wrong
-key or place from damage, and holds a file to one key: GCM alone would let somebody who knows two
-keys write a file that opens under both, to different models. STREAM: Hoang, Reyhanitabar, Rogaway,
-Vizár, CRYPTO 2015. HKDF: RFC 5869.
-"""
+"""Seal and open files: as streams, in memory, or at any place. The format: `sealed_format`."""
 
 from __future__ import annotations
 
-import hmac
 import io
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, BinaryIO, Final
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, BinaryIO
 
 from strongroom.domain.canonical import canonical
 from strongroom.domain.errors import InputError, IntegrityError
-from strongroom.keys.private import derive
+from strongroom.keys.pipeline import WORKERS, fill, pump, write
+from strongroom.keys.sealed_format import (
+    HEADER,
+    KEY,
+    SEALED_SEGMENT,
+    SEGMENT,
+    TAG,
+    Buffer,
+    FileCipher,
+    Shape,
+)
 
-SEGMENT: Final = 1024 * 1024
-"""Bytes of plaintext in every segment but the last."""
-TAG: Final = 16
-SEALED_SEGMENT: Final = SEGMENT + TAG
-MAGIC: Final = b"strongroom seal\x01"
-HEADER: Final = len(MAGIC) + 32 + 32
-KEY: Final = 32
-MAX_CONTEXT: Final = 16 * 1024
-"""It is authenticated again with each segment."""
+__all__ = [
+    "SEGMENT",
+    "SealedReader",
+    "context_of",
+    "new_key",
+    "open_into",
+    "open_stream",
+    "seal_into",
+    "seal_stream",
+    "sealed_chunks",
+    "sealed_size",
+]
 
 
 def new_key() -> bytes:
@@ -52,7 +48,7 @@ def context_of(**names: str) -> bytes:
 
 def sealed_size(size: int) -> int:
     """Bytes that a plaintext of `size` bytes takes when sealed."""
-    return HEADER + size + TAG * max(1, -(-size // SEGMENT))
+    return Shape.of_plain(size).sealed_size
 
 
 def seal_stream(source: BinaryIO, target: BinaryIO, key: bytes, context: bytes) -> None:
@@ -60,16 +56,25 @@ def seal_stream(source: BinaryIO, target: BinaryIO, key: bytes, context: bytes) 
 
     Raises InputError for a key that is not 32 bytes; lets the streams' own OSErrors through.
     """
-    for chunk in sealed_chunks(source, key, context):
-        _write(target, chunk)
+    cipher = FileCipher.new(key, context)
+    write(target, cipher.header)
+    pump(source, target, (SEGMENT, SEALED_SEGMENT), cipher.seal)
 
 
 def sealed_chunks(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
-    """The sealed file of all that is left in `source`, in chunks of at most 1 MiB and 16 bytes."""
-    cipher = _FileCipher.new(key, context)
+    """As `seal_stream`, for a taker that pulls: chunks of at most 1 MiB and 16 bytes."""
+    cipher = FileCipher.new(key, context)
     yield cipher.header
-    for index, text, last in _segments(source, SEGMENT):
-        yield cipher.seal(index, text, last=last)
+    index, held, ahead = 0, bytearray(SEGMENT), bytearray(SEGMENT)
+    length, following = fill(source, held), 0
+    while True:
+        following = fill(source, ahead) if length == SEGMENT else 0
+        out = bytearray(length + TAG)
+        cipher.seal(index, memoryview(held)[:length], out, last=not following)
+        yield bytes(out)
+        if not following:
+            return
+        index, held, ahead, length = index + 1, ahead, held, following
 
 
 def open_stream(
@@ -81,9 +86,44 @@ def open_stream(
     Raises IntegrityError when `source` is not, whole and alone, what was sealed with this key for
     this context; lets the streams' own OSErrors through.
     """
-    cipher = _FileCipher.of(_read(source, HEADER), key, context, where)
-    for index, sealed, last in _segments(source, SEALED_SEGMENT):
-        _write(target, cipher.open(index, sealed, last=last))
+    cipher = FileCipher.of(_header(source), key, context, where)
+    pump(source, target, (SEALED_SEGMENT, SEGMENT), cipher.open)
+
+
+def seal_into(text: Buffer, out: Buffer, key: bytes, context: bytes) -> None:
+    """Seal bytes in memory into a buffer of `sealed_size(len(text))` bytes, on several cores."""
+    plain, sealed = memoryview(text).cast("B"), memoryview(out).cast("B")
+    shape = Shape.of_plain(len(plain))
+    if len(sealed) != shape.sealed_size:
+        raise InputError(f"a buffer of {len(sealed)} bytes, {shape.sealed_size} needed")
+    cipher = FileCipher.new(key, context)
+    sealed[:HEADER] = cipher.header
+    _each(
+        shape.segments,
+        lambda i: cipher.seal(
+            i, plain[shape.plain(i)], sealed[shape.sealed(i)], last=shape.is_last(i)
+        ),
+    )
+
+
+def open_into(
+    data: Buffer, out: Buffer, key: bytes, context: bytes, *, where: str = "sealed file"
+) -> None:
+    """Open a sealed file in memory into a buffer of its plaintext's length, on several cores.
+
+    Raises IntegrityError; then what `out` holds is worth nothing.
+    """
+    sealed, plain = memoryview(data).cast("B"), memoryview(out).cast("B")
+    cipher = FileCipher.of(bytes(sealed[:HEADER]), key, context, where)
+    shape = Shape.of_sealed(len(sealed), where)
+    if len(plain) != shape.size:
+        raise InputError(f"a buffer of {len(plain)} bytes, {shape.size} needed")
+    _each(
+        shape.segments,
+        lambda i: cipher.open(
+            i, sealed[shape.sealed(i)], plain[shape.plain(i)], last=shape.is_last(i)
+        ),
+    )
 
 
 class SealedReader(io.BufferedReader):
@@ -101,13 +141,16 @@ class SealedReader(io.BufferedReader):
 
 class _Plaintext(io.RawIOBase):
     def __init__(self, source: BinaryIO, key: bytes, context: bytes, where: str) -> None:
-        source.seek(0)
-        self._cipher = _FileCipher.of(_read(source, HEADER), key, context, where)
-        self._shape = _Shape.of_sealed(source.seek(0, io.SEEK_END), where)
         self._source = source
+        source.seek(0)
+        self._cipher = FileCipher.of(_header(source), key, context, where)
+        self._shape = Shape.of_sealed(source.seek(0, io.SEEK_END), where)
+        self._where = where
+        self._sealed = bytearray(SEALED_SEGMENT)
+        self._held = bytearray(SEGMENT)
+        self._index = -1
         self._position = 0
-        self._held = (-1, b"")
-        self._segment(self._shape.segments - 1)
+        self._hold(self._shape.segments - 1)
 
     def readable(self) -> bool:
         return True
@@ -126,130 +169,60 @@ class _Plaintext(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        count = max(0, min(len(view), self._shape.size - self._position))
+        view: memoryview = memoryview(buffer).cast("B")
+        count: int = max(0, min(len(view), self._shape.size - self._position))
         done = 0
         while done < count:
             index, offset = divmod(self._position, SEGMENT)
-            part = memoryview(self._segment(index))[offset : offset + count - done]
-            view[done : done + len(part)] = part
-            done += len(part)
-            self._position += len(part)
+            part = min(self._length(index) - offset, count - done)
+            if part == SEGMENT:  # all of it is wanted: spare a copy
+                self._open(index, view[done : done + part])
+            else:
+                self._hold(index)
+                view[done : done + part] = memoryview(self._held)[offset : offset + part]
+            done += part
+            self._position += part
         return count
 
     def close(self) -> None:
-        if not self.closed and hasattr(self, "_source"):
+        if not self.closed:
             self._source.close()
         super().close()
 
-    def _segment(self, index: int) -> bytes:
-        if self._held[0] != index:
-            self._source.seek(HEADER + index * SEALED_SEGMENT)
-            sealed = _read(self._source, SEALED_SEGMENT)
-            last = index == self._shape.segments - 1
-            self._held = (index, self._cipher.open(index, sealed, last=last))
-        return self._held[1]
+    def _length(self, index: int) -> int:
+        return min(SEGMENT, self._shape.size - index * SEGMENT)
+
+    def _hold(self, index: int) -> None:
+        if self._index != index:
+            self._index = -1  # what is held is worth nothing if the next line fails
+            self._open(index, memoryview(self._held)[: self._length(index)])
+            self._index = index
+
+    def _open(self, index: int, out: memoryview) -> None:
+        place = self._shape.sealed(index)
+        self._source.seek(place.start)
+        sealed = memoryview(self._sealed)[: place.stop - place.start]
+        if fill(self._source, sealed) != len(sealed):
+            raise IntegrityError("a sealed file that is cut short", where=self._where)
+        self._cipher.open(index, sealed, out, last=self._shape.is_last(index))
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """How many segments a file has, and how many bytes of plaintext."""
-
-    segments: int
-    size: int
-
-    @classmethod
-    def of_sealed(cls, total: int, where: str) -> _Shape:
-        segments = max(1, -(-(total - HEADER) // SEALED_SEGMENT))
-        size = total - HEADER - segments * TAG
-        if size < 0 or (segments > 1 and size <= (segments - 1) * SEGMENT):
-            raise IntegrityError("sealed file is cut short", where=where)
-        return cls(segments, size)
+def _header(source: BinaryIO) -> bytes:
+    header = bytearray(HEADER)
+    return bytes(header[: fill(source, header)])
 
 
-@dataclass(frozen=True, slots=True)
-class _FileCipher:
-    """The keyed cipher of one file."""
-
-    aead: AESGCM
-    header: bytes
-    bound: bytes
-    """Header and context: authenticated with every segment."""
-    where: str
-
-    @classmethod
-    def new(cls, key: bytes, context: bytes) -> _FileCipher:
-        salt = os.urandom(32)
-        file_key, commitment = _derive(key, salt, context)
-        header = MAGIC + salt + commitment
-        return cls(AESGCM(file_key), header, header + context, "sealed file")
-
-    @classmethod
-    def of(cls, header: bytes, key: bytes, context: bytes, where: str) -> _FileCipher:
-        salt, said = header[len(MAGIC) : -32], header[-32:]
-        if len(header) < HEADER or not header.startswith(MAGIC):
-            raise IntegrityError("not a sealed file of a version that this reads", where=where)
-        file_key, commitment = _derive(key, salt, context)
-        if not hmac.compare_digest(said, commitment):
-            raise IntegrityError(
-                "sealed with another key or for another model, version or path, or changed since",
-                where=where,
-            )
-        return cls(AESGCM(file_key), header, header + context, where)
-
-    def seal(self, index: int, text: bytes, *, last: bool) -> bytes:
-        return self.aead.encrypt(_nonce(index, last=last), text, self.bound)
-
-    def open(self, index: int, sealed: bytes, *, last: bool) -> bytes:
-        try:
-            text = self.aead.decrypt(_nonce(index, last=last), sealed, self.bound)
-        except InvalidTag:
-            text = None
-        if text is None or (index and not text):
-            raise IntegrityError(
-                f"segment {index} is not what was sealed, or others are missing after it",
-                where=self.where,
-            )
-        return text
+def _each(count: int, work: Callable[[int], object]) -> None:
+    """Do the work for each segment; in threads when there are enough to pay for starting them."""
+    if count < 2 * WORKERS:
+        for index in range(count):
+            work(index)
+        return
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for done in [pool.submit(_some, work, range(i, count, WORKERS)) for i in range(WORKERS)]:
+            done.result()
 
 
-def _derive(key: bytes, salt: bytes, context: bytes) -> tuple[bytes, bytes]:
-    if not isinstance(key, bytes) or len(key) != KEY:
-        raise InputError(f"a data key is {KEY} bytes")
-    if len(context) > MAX_CONTEXT:
-        raise InputError(f"{len(context)} bytes of context, {MAX_CONTEXT} allowed")
-    made = derive(key, salt, MAGIC + context, 64)
-    return made[:32], made[32:]
-
-
-def _nonce(index: int, *, last: bool) -> bytes:
-    return index.to_bytes(11, "big") + bytes([last])
-
-
-def _segments(source: BinaryIO, size: int) -> Iterator[tuple[int, bytes, bool]]:
-    """Number, bytes, and whether it is the last: which takes reading one ahead."""
-    index, held = 0, _read(source, size)
-    while True:
-        ahead = _read(source, size) if len(held) == size else b""
-        yield index, held, not ahead
-        if not ahead:
-            return
-        index, held = index + 1, ahead
-
-
-def _read(source: BinaryIO, size: int) -> bytes:
-    """So many bytes, or fewer only at the end."""
-    data = source.read(size)
-    while data and len(data) < size:
-        more = source.read(size - len(data))
-        if not more:
-            break
-        data += more
-    return data
-
-
-def _write(target: BinaryIO, data: bytes) -> None:
-    """All of it: unbuffered files may take less at a time."""
-    done = target.write(data)
-    while done < len(data):
-        done += target.write(data[done:])
+def _some(work: Callable[[int], object], indices: range) -> None:
+    for index in indices:
+        work(index)
