@@ -1,0 +1,92 @@
+"""Conditions under which a reviewed symbol is harmless to call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from strongroom.assess.scanner.report import Rating
+from strongroom.assess.scanner.symbols import Book
+from strongroom.assess.scanner.values import Box, Global, Made
+
+SMALL: Final = 1 << 20
+"""Bytes that a size given as a number may ask for."""
+_ENCODINGS: Final = ("latin1", "latin-1", "iso-8859-1", "utf-8", "utf8", "ascii")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a guard says of one call."""
+
+    trouble: str | None = None
+    """Why the call is not harmless."""
+    rating: Rating = Rating.BLOCK
+    attack: str = "abused_helper"
+    refers: Global | None = None
+    """The symbol that the call resolves to, to be judged in its own right."""
+    calls: bool = False
+    """Whether that symbol is called, too."""
+    arguments: Any = None
+
+
+FINE: Final = Said()
+
+
+class Guards:
+    """The conditions by name."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+
+    def check(self, guard: str, args: Any) -> Said:
+        """Whether a call with these arguments is harmless."""
+        if not isinstance(args, Box) or args.kind != "tuple":
+            return Said("the arguments are only known when it runs", attack="computed_operand")
+        check: Any = getattr(self, f"_{guard}")
+        said: Said = check(args.items, args.size)
+        return said
+
+    def _reference(self, _items: list[Any], _size: int) -> Said:
+        return Said("it is called, where models only refer to it")
+
+    def _latin1(self, items: list[Any], size: int) -> Said:
+        if size <= 1 or (size == 2 and items[1] in _ENCODINGS):
+            return FINE
+        return Said("it is asked for a codec that unpacks or imports", attack="codec")
+
+    def _small(self, items: list[Any], size: int) -> Said:
+        if size and isinstance(items[0], int) and items[0] > SMALL:
+            return Said(f"it reserves {items[0]} bytes", Rating.REVIEW, "resource_exhaustion")
+        return FINE
+
+    def _type_of(self, items: list[Any], size: int) -> Said:
+        return FINE if size == 1 else Said("it makes a new class", attack="class_creation")
+
+    def _instantiates(self, items: list[Any], size: int) -> Said:
+        """Trampolines: the first argument is a class that is called."""
+        target = items[0] if items else None
+        if not isinstance(target, Global):
+            return Said("what it calls is only known when it runs", attack="computed_operand")
+        if target.allowed:
+            return FINE
+        rest = Box("tuple", items[1:], size - 1)
+        return Said(refers=target, calls=True, arguments=rest)
+
+    def _ufunc(self, items: list[Any], size: int) -> Said:
+        """`_ufunc_reconstruct(module, name)` imports whatever it is told to."""
+        if size == 2 and all(isinstance(item, str) for item in items):
+            return Said(refers=Global(items[0], items[1], 0))
+        return Said("what it imports is only known when it runs", attack="computed_operand")
+
+    def _attribute(self, items: list[Any], size: int) -> Said:
+        """`getattr(owner, "name")`: the attribute of a reviewed class, as a symbol of its own."""
+        if size < 2 or not isinstance(items[1], str):
+            return Said(
+                "the attribute's name is only known when it runs", attack="computed_operand"
+            )
+        owner, name = items[0], items[1]
+        if isinstance(owner, Made) and owner.allowed and isinstance(owner.callee, Global):
+            owner = owner.callee
+        if isinstance(owner, Global):
+            return Said(refers=Global(owner.module, f"{owner.name}.{name}", owner.offset))
+        return Said("it takes an attribute of something computed", attack="resolver")

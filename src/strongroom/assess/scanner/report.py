@@ -1,0 +1,109 @@
+"""What the scanner says: hazards at places, and one rating for each file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from strongroom.domain.evidence import Finding
+from strongroom.domain.outcome import Outcome, Severity
+
+
+class Rating(StrEnum):
+    """How one file came out. Three verdicts, and the honest fourth: it could not be told."""
+
+    CLEAN = "clean"
+    """Everything that loading would do is on a reviewed list, or loading does nothing."""
+    REVIEW = "review"
+    """Nothing known to be hostile, but something that nobody has vouched for: a person decides."""
+    UNKNOWN = "unknown"
+    """Could not be judged: damaged, encrypted, over a limit, or a format that we do not read."""
+    BLOCK = "block"
+    """Runs or may run what a model file has no business running. Do not load it."""
+
+    @property
+    def rank(self) -> int:
+        """0 for the mildest; a file is rated by the worst thing in it."""
+        return list(Rating).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Hazard:
+    """One thing in a file that somebody should know of."""
+
+    rule: str
+    """Given by the author: `pickle.dangerous_call`, `onnx.path_escape`."""
+    rating: Rating
+    message: str
+    """For people: what loading would do, and why that is wrong."""
+    severity: Severity = Severity.HIGH
+    offset: int | None = None
+    """Bytes from the start of the stream named by `member`."""
+    member: str = ""
+    """Path inside the container, `archive/data.pkl`; empty for the file itself."""
+    call: str | None = None
+    """What would be executed, as readable pseudo-code."""
+    attack: str | None = None
+    """Class of attack: `command_execution`, `resolver`, `path_escape`…"""
+    references: tuple[str, ...] = ()
+    """CWE, MITRE ATLAS and advisory ids."""
+    fix: str | None = None
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """A `findings` item of the machine contract."""
+        return {
+            "id": self.rule,
+            "severity": self.severity.value,
+            "verdict": self.rating.value,
+            "offset": self.offset,
+            "member": self.member,
+            "message": self.message,
+            "call": self.call,
+            "attack": self.attack,
+            "references": list(self.references),
+        }
+
+    def to_finding(self, path: str) -> Finding:
+        """As the house's record: block is a fail, review and unknown could not be told."""
+        place = path + (f"!{self.member}" if self.member else "")
+        facts = {"call": self.call, "attack": self.attack, "verdict": self.rating.value}
+        return Finding(
+            f"supply_chain.{self.rule}",
+            Outcome.FAIL if self.rating is Rating.BLOCK else Outcome.UNKNOWN,
+            self.message,
+            self.severity,
+            place if self.offset is None else f"{place}@{self.offset}",
+            self.fix,
+            {name: value for name, value in facts.items() if value is not None},
+            self.references,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """All that was found in one file."""
+
+    path: Path
+    format: str
+    """By content: `pickle`, `joblib`, `onnx`, `text`…; `unknown` where nothing was recognised."""
+    verdict: Rating
+    findings: tuple[Hazard, ...] = ()
+
+    @classmethod
+    def of(cls, path: Path, format_: str, hazards: Iterable[Hazard]) -> FileReport:
+        """Rate a file by its worst hazard."""
+        found = tuple(hazards)
+        worst = max((h.rating for h in found), key=lambda r: r.rank, default=Rating.CLEAN)
+        return cls(path, format_, worst, found)
+
+    def to_dict(self) -> Mapping[str, Any]:
+        """A `files` item of the machine contract."""
+        return {
+            "path": str(self.path),
+            "format": self.format,
+            "verdict": self.verdict.value,
+            "findings": [hazard.to_dict() for hazard in self.findings],
+        }

@@ -1,0 +1,51 @@
+"""Scan files: find out by content what each stream is, and hand it to that format's reader."""
+
+from __future__ import annotations
+
+import os
+import stat
+from io import BytesIO
+from pathlib import Path
+
+from strongroom.assess.scanner.detect import reader_for
+from strongroom.assess.scanner.place import Place, Scanned, unjudged
+from strongroom.assess.scanner.report import FileReport
+from strongroom.assess.scanner.stream import Budget, Limits, Stream, Truncated
+from strongroom.domain.errors import LimitError
+
+
+def scan_file(path: Path, limits: Limits | None = None) -> FileReport:
+    """Judge one file without loading it. Never raises for what is in the file, or for its absence:
+    what could not be judged is a report with the verdict `unknown`.
+    """
+    try:
+        with path.open("rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                hazard = unjudged("file.special", "not a regular file")
+                return FileReport.of(path, "special", [hazard])
+            return _scan(Stream(file, Budget(limits or Limits()), seekable=True), path)
+    except OSError as error:
+        hazard = unjudged("file.unreadable", f"cannot be read: {error.strerror or error}")
+        return FileReport.of(path, "unknown", [hazard])
+
+
+def scan_bytes(data: bytes, name: str = "bytes", limits: Limits | None = None) -> FileReport:
+    """The same for bytes in memory; `name` is only for the report."""
+    return _scan(Stream(BytesIO(data), Budget(limits or Limits()), seekable=True), Path(name))
+
+
+def _scan(stream: Stream, path: Path) -> FileReport:
+    place = Place(path, stream.budget, scan_stream)
+    scanned = scan_stream(stream, place)
+    return FileReport.of(path, scanned.format, scanned.hazards)
+
+
+def scan_stream(stream: Stream, place: Place) -> Scanned:
+    """Detect and scan one stream."""
+    name, read = reader_for(stream)
+    try:
+        return read(stream, place)
+    except LimitError as error:
+        return Scanned(name, (unjudged("limit", f"not judged to the end: {error.what}"),))
+    except Truncated:
+        return Scanned(name, (unjudged(f"{name}.truncated", f"the {name} data ends too early"),))

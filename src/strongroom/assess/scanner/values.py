@@ -1,0 +1,143 @@
+"""What the abstract pickle machine computes with: just enough of each value to judge by.
+
+Plain numbers, short strings and bytes stand for themselves; anything long is cut, anything that
+would be the result of running something is a description of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+KEEP: Final = 8
+"""Items of a container that are kept."""
+TEXT: Final = 128
+"""Characters of a string that are kept."""
+
+
+class Opaque:
+    """Some plain data that no judgement rests on."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
+DATA: Final = Opaque("…")
+LOST: Final = Opaque("<forgotten>")
+"""Was memoised beyond what we remember."""
+COMPUTED: Final = Opaque("<computed>")
+"""Would come out of running code: nobody can know it before."""
+
+
+@dataclass(slots=True, eq=False)
+class Global:
+    """A reference to `module.name`, as the file writes it."""
+
+    module: str
+    name: str
+    offset: int
+    allowed: bool = False
+    """On a reviewed list."""
+
+    @property
+    def dotted(self) -> str:
+        """`module.name`."""
+        return f"{self.module}.{self.name}" if self.module else self.name
+
+
+@dataclass(slots=True, eq=False)
+class Made:
+    """The result of a call."""
+
+    callee: Any
+    args: Any
+    allowed: bool = False
+    """By a reviewed callee: an instance or value that can do no harm by itself."""
+    state: Any = None
+
+
+@dataclass(slots=True, eq=False)
+class Long:
+    """A string or bytes too long to keep."""
+
+    head: str | bytes
+    length: int
+
+
+@dataclass(slots=True, eq=False)
+class Box:
+    """A container: its kind, its first items, and how many there are."""
+
+    kind: str
+    """`tuple`, `list`, `dict`, `set` or `frozenset`; a dict's items alternate key and value."""
+    items: list[Any] = field(default_factory=list)
+    size: int = 0
+
+    def extend(self, items: list[Any]) -> None:
+        """Add, keeping the first few."""
+        if len(self.items) < KEEP * 2:
+            self.items.extend(items[: KEEP * 2 - len(self.items)])
+        self.size += len(items)
+
+    def get(self, key: str) -> Any:
+        """A dict's value, or None."""
+        pairs = zip(self.items[::2], self.items[1::2], strict=False)
+        return next((value for name, value in pairs if name == key), None)
+
+
+@dataclass(slots=True, eq=False)
+class Persistent:
+    """What the program that loads would hand over for a persistent id."""
+
+    pid: Any
+
+
+def boxed(kind: str, items: list[Any]) -> Box:
+    """A container of these items."""
+    return Box(kind, items[: KEEP * 2], len(items))
+
+
+_BRACKETS: Final = {
+    "tuple": ("(", ")"),
+    "list": ("[", "]"),
+    "dict": ("{", "}"),
+    "set": ("{", "}"),
+    "frozenset": ("frozenset({", "})"),
+}
+
+
+def render(value: Any, depth: int = 4) -> str:
+    """Readable pseudo-code of a value, at most some hundred characters."""
+    if isinstance(value, Global):
+        return value.dotted
+    if isinstance(value, Made):
+        return f"{render(value.callee, depth - 1)}({render_args(value.args, depth - 1)})"
+    if isinstance(value, Long):
+        return f"{value.head!r}…({value.length})"
+    if isinstance(value, Persistent):
+        return f"persistent_load({render(value.pid, depth - 1)})"
+    if isinstance(value, Opaque):
+        return value.name
+    if isinstance(value, Box):
+        left, right = _BRACKETS[value.kind]
+        return f"{left}{_items(value, depth)}{right}"
+    return repr(value)[:TEXT]
+
+
+def render_args(args: Any, depth: int = 4) -> str:
+    """Arguments as between the brackets of a call."""
+    if isinstance(args, Box) and args.kind == "tuple":
+        return _items(args, depth)
+    return f"*{render(args, depth)}"
+
+
+def _items(box: Box, depth: int) -> str:
+    if depth <= 0:
+        return "…" if box.size else ""
+    shown = [render(item, depth - 1) for item in box.items[:KEEP]]
+    if box.kind == "dict":
+        shown = [f"{k}: {v}" for k, v in zip(shown[::2], shown[1::2], strict=False)]
+    more = ", …" if box.size > KEEP else ""
+    return ", ".join(shown) + more
