@@ -23,6 +23,8 @@ from strongroom.domain.errors import InputError
 def test_each_row_is_in_exactly_half_of_the_shadows(rows, shadows, seed):
     inside = design(rows, shadows, np.random.default_rng(seed))
     assert (inside.sum(axis=0) == shadows // 2).all()
+    assert (inside[:2].sum(axis=0) == 1).all()  # and so is every even number of them
+    assert set(inside.sum(axis=1)) <= {rows // 2, rows - rows // 2}
 
 
 @pytest.mark.parametrize("shadows", [0, 2, 3, 7])

@@ -31,13 +31,14 @@ _LEAST_DEVIATION: Final = 1e-3
 def design(rows: int, shadows: int, rng: np.random.Generator) -> Bools:
     """(shadows, rows): who trains on what; each row is in exactly half of the shadows.
 
-    Raises InputError for an odd or too small number of shadows.
+    Shadows come in pairs, a random half and the other half, so that every even number of them is
+    balanced too. Raises InputError for an odd or too small number of shadows.
     """
     if shadows < 4 or shadows % 2:
         raise InputError(f"{shadows} shadows", fix="take an even number, 4 or more")
-    order = rng.random((shadows, rows)).argsort(axis=0)
-    inside: Bools = order < shadows // 2
-    return inside
+    half = np.arange(rows) < rows // 2
+    one = np.stack([rng.permutation(half) for _ in range(shadows // 2)])
+    return np.stack([one, ~one], axis=1).reshape(shadows, rows)
 
 
 def confidence(scores: Floats, labels: NDArray[Any]) -> Floats:
