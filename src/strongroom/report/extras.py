@@ -58,5 +58,8 @@ def _compose(home: Home, loaded: Loaded, decision: Decision | None, stage: Stage
         for signed in records_about(home, loaded.system.system.name).evidence
         if set(subjects).issuperset(signed.record.subjects)
     ]
-    applied = applicable(load_catalog(), loaded.system, decision.stage if decision else stage)
-    return compose(loaded.system, subjects, decision, evidence, applied, home.clock())
+    catalog = load_catalog()
+    applied = applicable(catalog, loaded.system, decision.stage if decision else stage)
+    return compose(
+        loaded.system, subjects, decision, evidence, applied, catalog.frameworks, home.clock()
+    )

@@ -16,6 +16,7 @@ from strongroom.domain.outcome import Outcome
 from strongroom.domain.statement import Subject
 from strongroom.governance.applicability import Applied
 from strongroom.governance.manifest import System
+from strongroom.governance.requirement import Framework, Requirement
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Line:
     text: str
     evidence: tuple[str, ...]
     references: tuple[str, ...]
+    """One a framework: `NIST SP 800-53 Rev. 5: AC-5, CM-3`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Passport:
     lines: tuple[Line, ...]
     sections: tuple[Section, ...]
     next_steps: tuple[Step, ...]
+    cited: tuple[Framework, ...]
+    """The frameworks that the requirements refer to, each with its edition."""
     at: datetime
 
 
@@ -86,6 +90,7 @@ def compose(
     decision: Decision | None,
     evidence: Sequence[Evidence],
     applied: Sequence[Applied],
+    frameworks: Mapping[str, Framework],
     at: datetime,
 ) -> Passport:
     """Gather; the newest evidence of each check counts."""
@@ -94,8 +99,18 @@ def compose(
         newest[said.check.name] = said
     bounds = _bounds(applied)
     sections = tuple(_section(newest[name], bounds.get(name, ())) for name in sorted(newest))
-    lines = _lines(decision, applied)
-    return Passport(system, subjects, decision, lines, sections, _next(lines, sections), at)
+    lines = _lines(decision, applied, frameworks)
+    cited = sorted({r.framework for a in applied for r in a.requirement.references})
+    return Passport(
+        system,
+        subjects,
+        decision,
+        lines,
+        sections,
+        _next(lines, sections),
+        tuple(frameworks[key] for key in cited),
+        at,
+    )
 
 
 def _bounds(applied: Sequence[Applied]) -> dict[str, tuple[Threshold, ...]]:
@@ -129,26 +144,30 @@ def _figure(metric: Metric, bounds: Sequence[Threshold]) -> Figure:
     return Figure(metric, binding, outcome)
 
 
-def _lines(decision: Decision | None, applied: Sequence[Applied]) -> tuple[Line, ...]:
-    if decision is None:
-        return ()
+def _lines(
+    decision: Decision | None, applied: Sequence[Applied], frameworks: Mapping[str, Framework]
+) -> tuple[Line, ...]:
     known = {a.requirement.id: a.requirement for a in applied}
     return tuple(
         Line(
             id=reason.requirement,
-            title=known[reason.requirement].title if reason.requirement in known else "",
+            title=known[reason.requirement].title,
             outcome=reason.outcome,
             waived=reason.waiver is not None,
             text=reason.text,
             evidence=tuple(str(d) for d in reason.evidence),
-            references=tuple(
-                f"{r.framework} {r.edition} {r.id}" for r in known[reason.requirement].references
-            )
-            if reason.requirement in known
-            else (),
+            references=_references(known[reason.requirement], frameworks),
         )
-        for reason in decision.reasons
+        for reason in (decision.reasons if decision else ())
+        if reason.requirement in known
     )
+
+
+def _references(requirement: Requirement, frameworks: Mapping[str, Framework]) -> tuple[str, ...]:
+    ids: dict[str, list[str]] = {}
+    for reference in requirement.references:
+        ids.setdefault(reference.framework, []).append(reference.id)
+    return tuple(f"{frameworks[key].title}: {', '.join(ids[key])}" for key in ids)
 
 
 def _next(lines: Sequence[Line], sections: Sequence[Section]) -> tuple[Step, ...]:

@@ -79,7 +79,12 @@ def _safe(drawing: str) -> Markup:
 
 def _document(passport: Passport) -> dict[str, Any]:
     """Plain values for typst, which formats but does not compute."""
-    document: dict[str, Any] = plain(passport)
+    document: dict[str, Any] = {
+        name: plain(getattr(passport, name))
+        for name in ("subjects", "decision", "lines", "sections", "next_steps", "at")
+    }
+    document["cited"] = [{"title": f.title, "edition": f.edition} for f in passport.cited]
+    document["system"] = passport.system.model_dump(mode="json", by_alias=True)
     document["strongroom"] = __version__
     document["verdict"] = passport.decision.verdict.value if passport.decision else None
     for section, raw in zip(passport.sections, document["sections"], strict=True):
