@@ -1,0 +1,48 @@
+"""The use case: run what a system's requirements ask for, against its home."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from strongroom.assess.evidence_store import EvidenceStore
+from strongroom.assess.orders import Order, orders_for
+from strongroom.assess.runner import Assessed, Plan, Watch, run
+from strongroom.domain.decision import Stage
+from strongroom.domain.errors import InputError
+from strongroom.governance.applicability import applicable
+from strongroom.governance.loader import Loaded
+from strongroom.governance.requirement import Catalog
+
+
+def required(loaded: Loaded, catalog: Catalog, names: Sequence[str] = ()) -> tuple[Order, ...]:
+    """Orders for the checks that any stage requires of the system, or for those named.
+
+    Metrics are held against the tightest bound of any stage; a gate judges for its own stage.
+    Raises InputError when nothing is required.
+    """
+    needs = [
+        need
+        for stage in Stage
+        for applied in applicable(catalog, loaded.system, stage)
+        for need in applied.needs
+    ]
+    orders = orders_for(needs, loaded.system.settings, names)
+    if not orders:
+        raise InputError("no requirement asks for a check", fix="name one: --check data.schema")
+    return orders
+
+
+def assess(
+    loaded: Loaded,
+    catalog: Catalog,
+    plan: Plan,
+    *,
+    store: EvidenceStore,
+    now: Callable[[], datetime],
+    watch: Watch,
+    names: Sequence[str] = (),
+) -> tuple[Assessed, ...]:
+    """Evidence of everything that is required, sorted by check."""
+    orders = required(loaded, catalog, names)
+    return run(loaded, orders, plan, now=now, store=store, watch=watch)

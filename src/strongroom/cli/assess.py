@@ -1,0 +1,137 @@
+"""`strongroom assess`: run the checks that are required, and keep what they say as evidence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from strongroom.assess.assessing import assess as run_required
+from strongroom.assess.formats import document, junit, reasons, sarif
+from strongroom.assess.home_store import HomeStore
+from strongroom.assess.runner import Assessed, Plan
+from strongroom.assess.thresholds import figure
+from strongroom.cli.assess_progress import Bars
+from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
+from strongroom.cli.output import OUTCOME_STYLE, people, write_json
+from strongroom.domain.canonical import canonical
+from strongroom.domain.errors import InputError
+from strongroom.domain.outcome import Outcome
+from strongroom.governance.catalog import load_catalog
+from strongroom.governance.loader import MANIFEST, load_manifest
+from strongroom.home.home import Home
+from strongroom.storage.files import write_file
+
+app = typer.Typer()
+MAX_REASONS = 3
+EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNKNOWN: 2}
+
+
+class Output(StrEnum):
+    """How `assess` prints its result."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
+
+
+@app.command()
+def assess(
+    folder: FolderArgument = HERE,
+    check: Annotated[
+        list[str] | None, typer.Option("--check", metavar="NAME", help="Only this check; repeat.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Checks at a time; as many as cores.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
+    time_limit: Annotated[
+        float | None,
+        typer.Option("--time-limit", min=1, metavar="SECONDS", help="For each check."),
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Run even what there is evidence of.")
+    ] = False,
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="DIR", help="Also write all formats there.")
+    ] = None,
+    home: HomeOption = HOME,
+    form: Annotated[
+        Output, typer.Option("--format", help="json, sarif and junit go to stdout, alone.")
+    ] = Output.TEXT,
+) -> None:
+    """Run the checks that apply to the system, and sign and log what they find.
+
+    Evidence that is there for the same digests, check version and configuration is used again.
+    Exit 0 all pass, 1 something failed, 2 something could not be told.
+    """
+    loaded = load_manifest(manifest_in(folder))
+    cores = len(os.sched_getaffinity(0))
+    plan = Plan(seed=seed, jobs=jobs or cores, cores=cores, time_limit=time_limit, fresh=fresh)
+    with Home.open(home, create=True) as opened, Bars() as bars:
+        assessed = run_required(
+            loaded,
+            load_catalog(),
+            plan,
+            store=HomeStore(opened),
+            now=opened.clock,
+            watch=bars,
+            names=tuple(check or ()),
+        )
+    system = loaded.system.system.name
+    if write is not None:
+        _write(write, system, assessed)
+    _print(form, system, assessed)
+    raise typer.Exit(EXIT[Outcome.worst(a.evidence.outcome for a in assessed)])
+
+
+def show(assessed: Sequence[Assessed]) -> None:
+    """The evidence for people: a row for each check, what went wrong first."""
+    order = list(EXIT)[::-1]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("Check", no_wrap=True)
+    table.add_column("")
+    table.add_column("Figures", overflow="fold")
+    table.add_column("Why", overflow="fold")
+    for one in sorted(assessed, key=lambda a: -order.index(a.evidence.outcome)):
+        evidence = one.evidence
+        word = evidence.outcome.value
+        said = reasons(evidence)
+        more = (f"… and {len(said) - MAX_REASONS} more",) if len(said) > MAX_REASONS else ()
+        table.add_row(
+            Text(str(evidence.check)),
+            Text(word, OUTCOME_STYLE[word]),
+            Text("\n".join(figure(m) for m in evidence.metrics)),
+            Text("\n".join(said[:MAX_REASONS] + more)),
+        )
+    people.print(table)
+
+
+def _print(form: Output, system: str, assessed: Sequence[Assessed]) -> None:
+    match form:
+        case Output.JSON:
+            write_json(document(system, assessed))
+        case Output.SARIF:
+            sys.stdout.write(sarif(assessed, manifest=MANIFEST).decode() + "\n")
+        case Output.JUNIT:
+            sys.stdout.write(junit(system, assessed).decode() + "\n")
+        case Output.TEXT:
+            show(assessed)
+
+
+def _write(folder: Path, system: str, assessed: Sequence[Assessed]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot be made: {error.strerror}", where=str(folder)) from error
+    write_file(folder / "assess.json", canonical(document(system, assessed)))
+    write_file(folder / "assess.sarif", sarif(assessed, manifest=MANIFEST))
+    write_file(folder / "assess.junit.xml", junit(system, assessed))
