@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from strongroom import __version__
 from strongroom.cli.output import complain
-from strongroom.domain.errors import StrongroomError
+from strongroom.domain.errors import DeniedError, StrongroomError
 
 VERBS: Final = {
     "demo": "The whole hall on a payment-fraud model, in about a minute.",
@@ -82,7 +82,7 @@ def run() -> None:
         command()(prog_name="strongroom")
     except StrongroomError as error:
         complain(error)
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, DeniedError) else 2)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(2)

@@ -51,9 +51,15 @@ class Outbox:
         with self._database.read() as connection:
             rows = index.waiting(connection)
             end = index.log_end(connection)
+        size = self._ledger.size
+        if end > size:
+            raise IntegrityError(
+                f"the ledger ends at {size} entries, the index knows {end}: it was cut",
+                where=str(self._ledger.folder),
+                fix="restore the ledger; if it is the index that is wrong, delete that",
+            )
         if not rows:
             return
-        size = self._ledger.size
         there = {entry: end + i for i, entry in enumerate(self._ledger.entries(end, size))}
         new = [row.leaf for row in rows if row.leaf not in there]
         if new:

@@ -1,0 +1,138 @@
+"""`strongroom keys`: make keys, list who may sign what, revoke, and export the trust policy."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from strongroom.cli.options import HOME, HomeOption
+from strongroom.cli.output import Format, FormatOption, people, write_json
+from strongroom.domain.canonical import parse_time, plain
+from strongroom.home.home import Home
+from strongroom.keys.trust import Role, TrustedKey
+from strongroom.storage.files import write_file
+
+app = typer.Typer(no_args_is_help=True)
+KEY_PASSPHRASE = "STRONGROOM_KEY_PASSPHRASE"
+
+NameArgument = Annotated[str, typer.Argument(help="The holder's name: alice.")]
+
+
+@app.callback()
+def keys() -> None:
+    """Make and list keys, and say who may sign what."""
+
+
+@app.command()
+def new(
+    name: NameArgument,
+    role: Annotated[list[Role], typer.Option("--role", help="What it may sign; repeat for more.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="Systems (for evidence: checks) it counts for, like fraud-*."),
+    ] = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="Good for so long.")] = 730,
+    home: HomeOption = HOME,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Make an encrypted key under HOME/keys, trust it for the roles, and log that.
+
+    The passphrase is the home's own, or STRONGROOM_KEY_PASSPHRASE if that is set.
+    """
+    given = os.environ.get(KEY_PASSPHRASE)
+    with Home.open(home) as opened:
+        public = opened.add_key(
+            name,
+            role,
+            scopes=scope or ("*",),
+            passphrase=given.encode() if given else None,
+            valid_for=timedelta(days=days),
+        )
+    if form is Format.JSON:
+        write_json({"name": name, "key": public.key_id, "roles": [r.value for r in role]})
+    else:
+        people.print(f"[green]made[/] {name}'s key {public.key_id[:12]}, for {', '.join(role)}")
+
+
+@app.command(name="list")
+def list_keys(home: HomeOption = HOME, form: FormatOption = Format.TEXT) -> None:
+    """Who may sign what, and until when."""
+    with Home.open(home) as opened:
+        trusted, now = opened.trust.keys, opened.clock()
+    if form is Format.JSON:
+        write_json({"keys": [_document(key) for key in trusted]})
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("Name", "Key", "May sign", "Of", "Until", ""):
+        table.add_column(column, overflow="fold")
+    for key in trusted:
+        state = ""
+        if key.revoked_at is not None:
+            state = f"revoked {key.revoked_at:%Y-%m-%d %H:%M:%S}"
+        elif now >= key.valid_until:
+            state = "expired"
+        table.add_row(
+            key.name,
+            key.key.key_id[:12],
+            ", ".join(key.roles),
+            ", ".join(key.scopes),
+            f"{key.valid_until:%Y-%m-%d}",
+            Text(state, "red"),
+        )
+    people.print(table)
+
+
+@app.command()
+def revoke(
+    name: NameArgument,
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="RFC 3339; now by default.")
+    ] = None,
+    home: HomeOption = HOME,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Believe nothing that the holder signed from that time on; earlier signatures stand."""
+    with Home.open(home) as opened:
+        when = opened.clock() if at is None else parse_time(at)
+        opened.revoke_key(name, when)
+    if form is Format.JSON:
+        write_json({"name": name, "revoked_at": when})
+    else:
+        people.print(f"[green]revoked[/] {name} from {when:%Y-%m-%d %H:%M:%S} UTC on")
+
+
+@app.command()
+def trust(
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Write it there, not to stdout.")
+    ] = None,
+    home: HomeOption = HOME,
+) -> None:
+    """Export the trust policy, which auditors verify with: public keys only."""
+    with Home.open(home) as opened:
+        data = opened.trust.to_bytes()
+    if to is None:
+        sys.stdout.write(data.decode() + "\n")
+    else:
+        write_file(to, data)
+        people.print(f"trust policy written to {to}", markup=False)
+
+
+def _document(key: TrustedKey) -> dict[str, object]:
+    return {
+        "name": key.name,
+        "key": key.key.key_id,
+        "algorithm": key.key.algorithm,
+        "roles": plain(key.roles),
+        "scopes": plain(key.scopes),
+        "valid_from": key.valid_from,
+        "valid_until": key.valid_until,
+        "revoked_at": key.revoked_at,
+    }
