@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from strongroom.domain.canonical import digest_of
 from strongroom.domain.decision import Stage
-from strongroom.domain.digests import Digest
 from strongroom.domain.evidence import CheckId, Threshold
 from strongroom.governance.bounds import join
 from strongroom.governance.jurisdictions import places
@@ -87,28 +85,6 @@ def not_applicable(catalog: Catalog, system: System, stage: Stage) -> tuple[NotA
     )
 
 
-def policy_digest(applied: Sequence[Applied]) -> Digest:
-    """Of what is in force: requirements, checks, thresholds and approvals."""
-    return digest_of(
-        [
-            {
-                "requirement": a.requirement.id,
-                "statement": a.requirement.statement,
-                "approvals": a.approvals,
-                "needs": [
-                    {
-                        "check": str(need.check),
-                        "thresholds": need.thresholds,
-                        "max_age_days": need.max_age.days,
-                    }
-                    for need in a.needs
-                ],
-            }
-            for a in applied
-        ]
-    )
-
-
 def binding(catalog: Catalog, requirement: Requirement, system: System) -> tuple[Reference, ...]:
     """The references of a requirement that bind the system's operator where it operates."""
     return tuple(
@@ -133,15 +109,14 @@ def _why_not(requirement: Requirement, system: System, stage: Stage) -> str | No
     if stage not in requirement.stages:
         return f"asked only before {_any_of(requirement.stages)}"
     if applies.kinds and identity.kind not in applies.kinds:
-        return f"speaks of {_any_of(applies.kinds)}, this is {identity.kind}"
+        return f"for {_any_of(applies.kinds)}; this is {identity.kind}"
     if _ORDER.index(identity.criticality) < _ORDER.index(applies.min_criticality):
-        return f"from criticality {applies.min_criticality}, this is {identity.criticality}"
+        return f"from criticality {applies.min_criticality}; this is {identity.criticality}"
     if applies.jurisdictions and not _shared(applies.jurisdictions, identity.jurisdictions):
-        return f"holds in {_any_of(applies.jurisdictions)}, this runs in " + ", ".join(
-            identity.jurisdictions
-        )
+        runs_in = ", ".join(identity.jurisdictions)
+        return f"for {_any_of(applies.jurisdictions)}; runs in {runs_in}"
     if applies.entity_types and identity.entity_type not in applies.entity_types:
-        return f"binds {_any_of(applies.entity_types)}, not a {identity.entity_type}"
+        return f"for {_any_of(applies.entity_types)}; operated by {identity.entity_type}"
     for wanted in applies.declares:
         if not _declares(system, wanted):
             return _DECLARES_WHY_NOT[wanted]
@@ -150,14 +125,14 @@ def _why_not(requirement: Requirement, system: System, stage: Stage) -> str | No
 
 def _why(requirement: Requirement, system: System) -> str:
     applies, identity = requirement.applies, system.system
-    reasons = [f"this is {identity.kind}" if applies.kinds else "asked of every system"]
+    reasons = [f"every {identity.kind}" if applies.kinds else "every system"]
     if applies.min_criticality is not Criticality.LOW:
         reasons.append(f"criticality {identity.criticality} (from {applies.min_criticality})")
     if applies.jurisdictions:
         shared = _shared(applies.jurisdictions, identity.jurisdictions)
         reasons.append(f"runs in {', '.join(shared)}")
     if applies.entity_types:
-        reasons.append(f"operated by a {identity.entity_type}")
+        reasons.append(f"operated by {identity.entity_type}")
     if Declares.PROTECTED in applies.declares:
         reasons.append(f"protected attributes: {', '.join(_protected(system))}")
     return "; ".join(reasons)
