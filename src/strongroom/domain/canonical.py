@@ -89,11 +89,11 @@ def parse_time(text: str) -> datetime:
     """Read RFC 3339 with a zone. Raises InputError."""
     try:
         at = datetime.fromisoformat(text)
-    except (ValueError, TypeError) as error:
+        if at.tzinfo is None:
+            raise InputError(f"{text} names no time zone", fix="end it in Z")
+        return at.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(f"not an RFC 3339 time: {text!r}", fix="2026-11-22T10:00:00Z") from error
-    if at.tzinfo is None:
-        raise InputError(f"{text} names no time zone", fix="end it in Z")
-    return at.astimezone(UTC)
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -116,7 +117,7 @@ def load_key(path: Path, passphrase: bytes) -> KeyPair:
     try:
         padded = decryptor.update(locked.ciphertext) + decryptor.finalize()
         private = load_der_private_key(unpadder.update(padded) + unpadder.finalize(), None)
-    except ValueError as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:  # of what garbled DER may say
         raise wrong from error
     if not isinstance(private, Ed25519PrivateKey | EllipticCurvePrivateKey):
         raise wrong

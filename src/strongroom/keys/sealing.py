@@ -6,6 +6,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any, BinaryIO
 
 from strongroom.domain.canonical import canonical
@@ -214,15 +215,19 @@ def _header(source: BinaryIO) -> bytes:
 
 def _each(count: int, work: Callable[[int], object]) -> None:
     """Do the work for each segment; in threads when there are enough to pay for starting them."""
-    if count < 2 * WORKERS:
-        for index in range(count):
+    indices, lock = iter(range(count)), Lock()
+
+    def run() -> None:
+        while True:
+            with lock:
+                index = next(indices, None)
+            if index is None:
+                return
             work(index)
+
+    if count < 2 * WORKERS:
+        run()
         return
     with ThreadPoolExecutor(WORKERS) as pool:
-        for done in [pool.submit(_some, work, range(i, count, WORKERS)) for i in range(WORKERS)]:
+        for done in [pool.submit(run) for _ in range(WORKERS)]:
             done.result()
-
-
-def _some(work: Callable[[int], object], indices: range) -> None:
-    for index in indices:
-        work(index)

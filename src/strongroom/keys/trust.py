@@ -95,9 +95,9 @@ class TrustedKey:
     def objection(self, role: Role, scope: str, at: datetime) -> str | None:
         """Why this key's signature of that time does not count, or None if it does."""
         if role not in self.roles:
-            return f"{self.name} may not sign {role}s, only {', '.join(self.roles)}"
+            return f"{self.name} may not sign {role}, only {', '.join(self.roles)}"
         if not any(fnmatchcase(scope, pattern) for pattern in self.scopes):
-            return f"{self.name} may not sign {role}s of {scope}, only of {', '.join(self.scopes)}"
+            return f"{self.name} may not sign {role} of {scope}, only of {', '.join(self.scopes)}"
         if at < self.valid_from:
             return f"{self.name}'s key was not valid before {format_time(self.valid_from)}"
         if at >= self.valid_until:
@@ -237,14 +237,14 @@ def _statement(envelope: Envelope, where: str) -> Statement:
 
 def _check_subject(statement: Statement, role: Role, scope: str, where: str) -> None:
     if ROLE_OF.get(statement.predicate_type) is not role:
-        raise TrustError(f"expected a signed {role}, found {statement.predicate_type}", where=where)
+        raise TrustError(f"expected signed {role}, found {statement.predicate_type}", where=where)
     if scope_of(statement) != scope:
-        raise TrustError(f"a {role} about {scope_of(statement)}, not about {scope}", where=where)
+        raise TrustError(f"{role} about {scope_of(statement)}, not about {scope}", where=where)
 
 
 def _check_version(said: object) -> None:
     if type(said) is not int or said != VERSION:  # True == 1, and is no version
-        raise InputError(f"trust policy of version {said!r}, this reads {VERSION}")
+        raise InputError(f"trust policy of version {said!r:.20}, this reads {VERSION}")
 
 
 def _plain(trusted: TrustedKey) -> dict[str, Any]:
