@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from strongroom.assess.case import Case
 from strongroom.domain.errors import InputError
 from strongroom.domain.outcome import Outcome
 from strongroom.testing.checks import ask
@@ -23,8 +24,6 @@ def sensitive(workshop, *names: str) -> None:
 def test_figures_are_those_of_plain_counting(workshop):
     heard = ask(workshop.load(), CHECK, LOOSE)
     test = workshop.frame("test")
-    from strongroom.assess.case import Case
-
     case = Case(workshop.load(), 0, ("model", "data.test"))
     flagged = case.scorer.score(case.features("data.test")) >= 0.15
     sex, fraud = test["sex"].to_numpy(), test["fraud"].to_numpy()

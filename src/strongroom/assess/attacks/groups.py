@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strongroom.assess.attacks.constraints import Bools, Floats
-from strongroom.assess.attacks.statistics import Estimate
 
 RATES: Final = ("selection", "tpr", "fpr", "precision")
 """Share flagged; flagged among label 1; flagged among label 0; label 1 among flagged."""
@@ -64,6 +63,21 @@ def rates(counts: NDArray[np.int64]) -> dict[str, Floats]:
             "fpr": fp / (fp + tn),
             "precision": tp / (tp + fp),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure between the ends of its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, value: float, replicates: Floats) -> Estimate:
+        """Percentile interval of bootstrap replicates, stretched to hold the figure itself."""
+        low, high = np.quantile(replicates, [0.025, 0.975])
+        return cls(value, min(float(low), value), max(float(high), value))
 
 
 @dataclass(frozen=True, slots=True)

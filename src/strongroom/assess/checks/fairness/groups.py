@@ -31,14 +31,16 @@ from pydantic import Field
 from strongroom.assess.attacks.groups import (
     Cells,
     Disparity,
+    Estimate,
     band_names,
     disparity,
     quantile_bands,
     rates,
 )
-from strongroom.assess.attacks.statistics import Estimate, threshold_at_fpr, wilson
+from strongroom.assess.attacks.operating import threshold_at_fpr
 from strongroom.assess.case import Case
 from strongroom.assess.check import Said, Settings, check
+from strongroom.assess.measures.intervals import wilson
 from strongroom.domain.evidence import Curve, Finding, Metric
 from strongroom.domain.outcome import Outcome, Severity
 
@@ -208,13 +210,14 @@ def _bars(split: _Split, cells: Cells, rate: str, eligible: NDArray[np.int64]) -
         "fpr": (fp, fp + tn),
     }[rate]
     bars = [wilson(int(k), int(n)) for k, n in zip(hits, of, strict=True)]
+    shares = hits / of
     names = ", ".join(f"{i} = {split.names[g]}" for i, g in enumerate(eligible))
     return Curve(
         f"{rate}[{split.attribute}]",
         f"{split.attribute}: {names}",
         rate,
-        tuple((float(i), bar.value) for i, bar in enumerate(bars)),
-        tuple((bar.low, bar.high) for bar in bars),
+        tuple((float(i), float(share)) for i, share in enumerate(shares)),
+        tuple(bars),
     )
 
 

@@ -15,35 +15,35 @@ cannot either, up to the number and size of the shadows.
 
 **Figures.** `tpr@fpr=0.001` and `tpr@fpr=0.01`: members found when one in a thousand (hundred)
 non-members is accused wrongly, which is what a leak is about; `auc` beside them, which hides it.
-`recipe.*`: the same attack on the shadows, whose members are a random half. `shift_control.auc`:
-how well the attack tells training rows from test rows on shadows for which they are *not*
-members and non-members: far from .5 it says that the two data sets differ (in time, say) and that
-part of `auc` may be that difference.
+Test rows may differ from training rows by more than not being members, by being later for one:
+`shift_control.auc` is how well the attack tells *unseen* training rows from test rows, on two
+models trained on training rows only; away from .5 the first three figures mix leak and shift.
+`recipe.*` is free of that: the same attack on each shadow, whose members are a random half.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import Field
 
 from strongroom.assess.attacks.constraints import Floats
-from strongroom.assess.attacks.membership import (
-    Shadows,
-    confidence,
-    design,
-    lira,
-    lira_on_shadows,
-)
-from strongroom.assess.attacks.statistics import Estimate, Ranking, wilson
+from strongroom.assess.attacks.membership import Shadows, confidence, lira, lira_on_shadows
 from strongroom.assess.case import Case
-from strongroom.assess.check import Said, Settings, check
-from strongroom.assess.retrain import Recipe, make, recipe_of
+from strongroom.assess.check import Said, check
+from strongroom.assess.checks.privacy._shadows import MembershipSettings, Trainer, draw
+from strongroom.assess.measures.intervals import wilson
+from strongroom.assess.measures.ranking import (
+    Measure,
+    Ranking,
+    auc,
+    bootstrap,
+    rank,
+    recall_at,
+    roc,
+)
+from strongroom.assess.retrain import recipe_of
 from strongroom.domain.evidence import Curve, Finding, Metric
 from strongroom.domain.outcome import Outcome, Severity
 
@@ -54,50 +54,8 @@ _FEWEST: Final = 4
 """Shadows without which nothing is said."""
 _ALIKE: Final = 1.1
 """A model trained on this many times a shadow's rows memorises about as much."""
-_LEAST_LABELLED: Final = 8
-"""Rows of each label that the pool must hold, so that both halves can be trained on."""
-
-
-class MembershipSettings(Settings):
-    """How many shadows, on how many rows, for how long."""
-
-    shadows: int = Field(default=16, ge=4, le=512, multiple_of=2)
-    """Shadow models; even."""
-    max_rows: int = Field(default=8_000, ge=100)
-    """Rows attacked: half members, half non-members."""
-    shadow_rows: int = Field(default=20_000, ge=50)
-    """Rows that one shadow trains on, at most. Shadows much smaller than the model miss leaks."""
-    replicates: int = Field(default=1_000, ge=100, le=20_000)
-    """Bootstrap replicates."""
-    exposed: int = Field(default=10, ge=0, le=100)
-    """How many of the most exposed training rows to name, by row number."""
-    seconds: float = Field(default=120.0, gt=0)
-    """Time for training shadows; those not trained by then are left out, and said so."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Pool:
-    """The attacked rows, members first, and what fills the shadows up."""
-
-    x: Floats
-    y: NDArray[np.int8]
-    members: int
-    rows: NDArray[np.int64]
-    """Row numbers of the members in the training data."""
-    filler: NDArray[np.int64]
-    """Row numbers of training rows that are not attacked."""
-    fill: int
-    """How many of the filler each shadow gets."""
-
-    @property
-    def training_rows(self) -> int:
-        """Rows that the assessed model was trained on."""
-        return len(self.rows) + len(self.filler)
-
-    @property
-    def shadow_rows(self) -> int:
-        """Rows that a shadow trains on."""
-        return len(self.y) // 2 + self.fill
+_SHIFT: Final = 0.05
+"""Distance of the control's AUC from .5 beyond which shift is called by its name."""
 
 
 @check(
@@ -109,12 +67,9 @@ class _Pool:
 )
 def membership(case: Case, settings: MembershipSettings) -> Iterator[Said]:
     """Attack the model with shadows made by its own recipe."""
-    pool = _draw(case, settings)
-    if isinstance(pool, Finding):
-        yield pool
-        return
-    recipe = recipe_of(case.scorer)
-    shadows = _train(case, pool, recipe, settings)
+    pool = draw(case, settings)
+    trainer = Trainer(case, pool, recipe_of(case.scorer))
+    shadows = trainer.shadows(settings)
     trained = len(shadows.inside)
     if trained < _FEWEST:
         yield _unknown(
@@ -123,145 +78,125 @@ def membership(case: Case, settings: MembershipSettings) -> Iterator[Said]:
             fix="give it more seconds, or fewer shadow_rows",
         )
         return
-    target = confidence(case.scorer.score(pool.x), pool.y)
-    scores = lira(target, shadows)
-    found = Ranking.of(scores[: pool.members], scores[pool.members :])
-    yield from _figures("", found, case.rng(f"{_RULE}.bootstrap"), settings)
-    yield _roc("roc", found)
-    yield from _controls(pool, shadows)
+    scores = lira(confidence(case.scorer.score(pool.x), pool.y), shadows)
+    found = rank(pool.is_member, scores)
     yield Metric.exact("shadows", trained, trained)
-    yield _measured(pool, recipe, found, scores, settings)
-
-
-def _draw(case: Case, settings: MembershipSettings) -> _Pool | Finding:
-    train, test = case.features("data.train"), case.features("data.test")
-    half = min(len(train), len(test), settings.max_rows // 2)
-    rng = case.rng(f"{_RULE}.rows")
-    order = rng.permutation(len(train))
-    rows, others = order[:half], rng.permutation(len(test))[:half]
-    y = np.concatenate([case.labels("data.train")[rows], case.labels("data.test")[others]])
-    rarest = int(np.bincount(y, minlength=2).min())
-    if rarest < _LEAST_LABELLED:
-        return _unknown(
-            "too_few_rows",
-            f"{len(y)} rows to attack, {rarest} of the rarer label: {_LEAST_LABELLED} are needed",
-            fix="raise max_rows, or test on more rows",
-        )
-    wanted = min(len(train), settings.shadow_rows) - half
-    return _Pool(
-        x=np.concatenate([train[rows], test[others]]),
-        y=y,
-        members=half,
-        rows=rows,
-        filler=order[half:],
-        fill=max(0, min(wanted, len(train) - half)),
-    )
-
-
-def _train(case: Case, pool: _Pool, recipe: Recipe, settings: MembershipSettings) -> Shadows:
-    """Train shadows in pairs until all are there or the time is up."""
-    rng = case.rng(f"{_RULE}.shadows")
-    inside = design(len(pool.y), settings.shadows, rng)
-    x, y = case.features("data.train"), case.labels("data.train")
-    deadline = time.monotonic() + settings.seconds
-    confidences: list[Floats] = []
-    for one, chosen in enumerate(inside):
-        if one % 2 == 0 and time.monotonic() > deadline:
-            break
-        fill = rng.choice(pool.filler, pool.fill, replace=False)
-        shadow = make(
-            recipe,
-            np.concatenate([pool.x[chosen], x[fill]]),
-            np.concatenate([pool.y[chosen], y[fill]]),
-            int(rng.integers(2**31)),
-            threads=case.threads,
-        )
-        confidences.append(confidence(shadow.score(pool.x), pool.y))
-        case.progress(one + 1, len(inside))
-    empty = np.empty((0, len(pool.y)))
-    return Shadows(np.array(confidences).reshape(-1, empty.shape[1]), inside[: len(confidences)])
+    yield from _figures(found, case.rng(f"{_RULE}.bootstrap"), settings)
+    yield _curve("roc", found)
+    yield from _recipe(shadows)
+    shift = _shift(trainer, shadows, settings)
+    yield shift
+    yield _measured(trainer, found, scores, shift, settings)
 
 
 def _figures(
-    prefix: str, found: Ranking, rng: np.random.Generator, settings: MembershipSettings
+    found: Ranking, rng: np.random.Generator, settings: MembershipSettings
 ) -> Iterator[Said]:
-    areas, rates = found.bootstrap(rng, _FPRS, settings.replicates)
+    rates = {f"tpr@fpr={fpr:g}": (fpr, recall_at(fpr)) for fpr in _FPRS}
+    drawn = bootstrap(
+        found, {"auc": auc, **{k: m for k, (_, m) in rates.items()}}, rng, settings.replicates
+    )
     method = f"bootstrap {settings.replicates}"
-    auc = Estimate.of(found.auc(), areas)
-    n = found.positives + found.negatives
-    yield Metric(f"{prefix}auc", auc.value, auc.low, auc.high, n, method=method)
-    for fpr, drawn in zip(_FPRS, rates, strict=True):
-        name = f"{prefix}tpr@fpr={fpr:g}"
-        if found.negatives * fpr < 1:
+    yield _between("auc", _value(auc, found), drawn["auc"], found.n, method)
+    members, others = int(found.positives.sum()), int(found.negatives.sum())
+    for name, (fpr, measure) in rates.items():
+        if others * fpr < 1:
             yield _unknown(
                 "too_few_non_members",
-                f"{found.negatives} non-members cannot show {name}: {1 / fpr:.0f} are needed",
+                f"{others} non-members cannot show {name}: {1 / fpr:.0f} are needed",
                 fix="test on more rows, or raise max_rows",
             )
             continue
-        rate = found.tpr_at(fpr)
-        boot = Estimate.of(rate, drawn)
+        value = _value(measure, found)
         # Where no member is found no replicate finds one: Wilson's interval knows better.
-        share = wilson(round(rate * found.positives), found.positives)
-        low, high = min(boot.low, share.low), max(boot.high, share.high)
-        yield Metric(name, rate, low, high, found.positives, method=f"{method}, widened to Wilson")
+        replicates = np.r_[
+            np.quantile(drawn[name], [0.025, 0.975]), wilson(value * members, members)
+        ]
+        low, high = float(replicates.min()), float(replicates.max())
+        yield Metric(name, value, low, high, members, method=f"{method}, widened to Wilson's")
 
 
-def _controls(pool: _Pool, shadows: Shadows) -> Iterator[Said]:
-    """The same attack where the truth is known: means over shadows, between the extremes."""
+def _recipe(shadows: Shadows) -> Iterator[Said]:
+    """The same attack on each shadow: mean over shadows, with the spread of that mean."""
     scores = lira_on_shadows(shadows)
-    origin = np.arange(len(pool.y)) < pool.members
-    kinds: dict[str, NDArray[Any]] = {
-        "recipe": shadows.inside,
-        "shift_control": np.broadcast_to(origin, shadows.inside.shape),
-    }
-    for name, truth in kinds.items():
-        ranked = [Ranking.of(s[t], s[~t]) for s, t in zip(scores, truth, strict=True)]
-        yield _over(f"{name}.auc", [r.auc() for r in ranked], len(pool.y))
-        for fpr in _FPRS:
-            if min(r.negatives for r in ranked) * fpr >= 1:
-                yield _over(f"{name}.tpr@fpr={fpr:g}", [r.tpr_at(fpr) for r in ranked], len(pool.y))
-    pooled = Ranking.of(scores[shadows.inside], scores[~shadows.inside])
-    yield _roc("roc of the recipe", pooled)
+    ranked = [rank(inside, s) for s, inside in zip(scores, shadows.inside, strict=True)]
+    others = int(ranked[0].negatives.sum())
+    rates = {f"tpr@fpr={fpr:g}": recall_at(fpr) for fpr in _FPRS if fpr * others >= 1}
+    for name, measure in {"auc": auc, **rates}.items():
+        values = [_value(measure, one) for one in ranked]
+        mean = float(np.mean(values))
+        spread = 1.96 * float(np.std(values, ddof=1)) / len(values) ** 0.5
+        low, high = max(0.0, mean - spread), min(1.0, mean + spread)
+        method = f"mean of {len(values)} shadows"
+        yield Metric(f"recipe.{name}", mean, low, high, ranked[0].n, method=method)
+    yield _curve("roc of the recipe", rank(shadows.inside.ravel(), scores.ravel()))
 
 
-def _over(name: str, values: list[float], n: int) -> Metric:
-    mean = float(np.mean(values))
-    spread = 1.96 * float(np.std(values, ddof=1)) / len(values) ** 0.5
-    low, high = max(0.0, mean - spread), min(1.0, mean + spread)
-    return Metric(name, mean, low, high, n, method=f"mean of {len(values)} shadows")
+def _shift(trainer: Trainer, shadows: Shadows, settings: MembershipSettings) -> Metric:
+    """Unseen training rows against test rows, on two models that saw neither."""
+    pool, rng = trainer.pool, trainer.case.rng(f"{_RULE}.shift")
+    member = pool.is_member
+    half = np.arange(len(pool.y)) < pool.members // 2
+    fill = min(len(pool.filler), pool.shadow_rows - pool.members // 2)
+    scores, unseen = [], []
+    for chosen in (half, member & ~half):
+        made = lira(trainer.confidence_of_one(chosen, fill, rng), shadows)
+        scores.append(made[~chosen])
+        unseen.append(member[~chosen])
+    found = rank(np.concatenate(unseen), np.concatenate(scores))
+    drawn = bootstrap(found, {"auc": auc}, rng, settings.replicates)["auc"]
+    method = f"bootstrap {settings.replicates}"
+    return _between("shift_control.auc", _value(auc, found), drawn, found.n, method)
 
 
-def _roc(name: str, found: Ranking) -> Curve:
+def _value(measure: Measure, found: Ranking) -> float:
+    return float(measure(found.positives, found.negatives))
+
+
+def _between(name: str, value: float, drawn: Floats, n: int, method: str) -> Metric:
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Metric(name, value, min(value, low), max(value, high), n, method=method)
+
+
+def _curve(name: str, found: Ranking) -> Curve:
     """Log-spaced points: the left end is what matters."""
-    fpr, tpr = found.curve()
-    grid = np.unique(np.r_[0.0, np.geomspace(1 / found.negatives, 1, 100)])
-    at = np.searchsorted(fpr, grid + 1e-12, side="right") - 1
-    points = tuple((float(x), float(tpr[i])) for x, i in zip(grid, at, strict=True) if x > 0)
-    return Curve(name, "false positive rate (log)", "true positive rate (log)", points)
+    rates = np.geomspace(1 / found.negatives.sum(), 1, 100)
+    points = zip(rates.tolist(), roc(rates)(found.positives, found.negatives).tolist(), strict=True)
+    return Curve(name, "false positive rate (log)", "true positive rate (log)", tuple(points))
 
 
 def _measured(
-    pool: _Pool, recipe: Recipe, found: Ranking, scores: Floats, settings: MembershipSettings
+    trainer: Trainer, found: Ranking, scores: Floats, shift: Metric, settings: MembershipSettings
 ) -> Finding:
     """In words: how much leaks, by which shadows, and whose rows stick out."""
-    small = (
-        f" Shadows saw {pool.shadow_rows} rows where the model saw {pool.training_rows}: "
-        "the leak may be larger."
-    ) * (pool.training_rows > _ALIKE * pool.shadow_rows)
+    pool, note = trainer.pool, trainer.recipe.note
+    rate = _value(recall_at(0.01), found)
+    text = (
+        f"LiRA finds {rate:.1%} of members when it accuses 1 % of non-members wrongly (chance is "
+        f"1 %); AUC {_value(auc, found):.3f}. Shadows: {note}."
+    )
+    if pool.training_rows > _ALIKE * pool.shadow_rows:
+        text += (
+            f" Shadows saw {pool.shadow_rows} rows where the model saw {pool.training_rows}: the "
+            "leak may be larger."
+        )
+    if abs(shift.value - 0.5) > _SHIFT:
+        text += (
+            f" Test rows differ from unseen training rows (control AUC {shift.value:.2f}): "
+            "rely on recipe.*"
+        )
     ranked = scores[: pool.members].argsort()[::-1][: settings.exposed]
     return Finding(
         f"{_RULE}.measured",
         Outcome.PASS,
-        f"LiRA finds {found.tpr_at(0.01):.1%} of members when it accuses 1 % of non-members "
-        f"wrongly (chance is 1 %); AUC {found.auc():.3f}. Shadows: {recipe.note}.{small}",
+        text,
         Severity.INFO,
         facts={
-            "members": found.positives,
-            "non_members": found.negatives,
+            "members": pool.members,
+            "non_members": len(pool.y) - pool.members,
             "shadow_rows": pool.shadow_rows,
             "training_rows": pool.training_rows,
-            "recipe": recipe.note,
+            "recipe": note,
             "most_exposed_training_rows": [int(row) for row in pool.rows[ranked]],
             "knowledge": "scores, the kind of model and its settings, most of the training data",
         },

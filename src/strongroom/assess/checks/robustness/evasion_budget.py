@@ -27,7 +27,7 @@ import numpy as np
 
 from strongroom.assess.attacks.constraints import Floats
 from strongroom.assess.attacks.evasion import Attack, Budget, Evasion, evade
-from strongroom.assess.attacks.statistics import threshold_at_fpr, wilson
+from strongroom.assess.attacks.operating import threshold_at_fpr
 from strongroom.assess.attacks.validator import breaches
 from strongroom.assess.case import Case
 from strongroom.assess.check import Said, check
@@ -38,6 +38,7 @@ from strongroom.assess.checks.robustness._ground import (
     prepare,
     profiles_of,
 )
+from strongroom.assess.measures.intervals import share, wilson
 from strongroom.domain.evidence import Curve, Finding, Metric
 from strongroom.domain.outcome import Outcome, Severity
 
@@ -69,7 +70,7 @@ def evasion_budget(case: Case, settings: EvasionSettings) -> Iterator[Said]:
         yield _unknown("nothing_to_attack", f"none of {flagged} rows of label 1 is detected")
         return
     yield Metric.exact("threshold", threshold, len(scores))
-    yield _share("detected", int(detected.size), flagged)
+    yield share("detected", int(detected.size), flagged)
     profiles = profiles_of(case, settings)
     if not profiles:
         yield _unknown(
@@ -87,9 +88,9 @@ def evasion_budget(case: Case, settings: EvasionSettings) -> Iterator[Said]:
             fix="correct the relations or the data: see the findings of data.schema",
         )
         return
-    share = settings.seconds / len(profiles)
+    seconds = settings.seconds / len(profiles)
     for done, profile in enumerate(profiles):
-        deadline = time.monotonic() + share
+        deadline = time.monotonic() + seconds
         yield from _attack_by(profile, ground, settings, deadline)
         case.progress(done + 1, len(profiles))
 
@@ -117,8 +118,8 @@ def _attack_by(
         yield bad
         return
     for k in range(1, settings.max_changes + 1):
-        yield _share(f"success[{profile},{k}]", found.evaded_within(k), n)
-    yield _share(f"success[{profile}]", found.evaded_within(settings.max_changes), n)
+        yield share(f"success[{profile},{k}]", found.evaded_within(k), n)
+    yield share(f"success[{profile}]", found.evaded_within(settings.max_changes), n)
     median = float(np.median(found.queries[found.finished]))
     yield Metric.exact(f"queries_per_row[{profile}]", median, n, "queries")
     yield _curve(profile, found, budget.max_changes, n)
@@ -152,13 +153,13 @@ def _breaches(
 
 
 def _curve(profile: str, found: Evasion, changes: int, n: int) -> Curve:
-    shares = [wilson(found.evaded_within(k), n) for k in range(changes + 1)]
+    evaded = [found.evaded_within(k) for k in range(changes + 1)]
     return Curve(
         f"robustness[{profile}]",
         "columns changed, at most",
         "share of detected frauds that get through",
-        tuple((float(k), share.value) for k, share in enumerate(shares)),
-        tuple((share.low, share.high) for share in shares),
+        tuple((float(k), hits / n) for k, hits in enumerate(evaded)),
+        tuple(wilson(hits, n) for hits in evaded),
     )
 
 
@@ -179,11 +180,10 @@ def _amounts_alone(
         if not found.finished.all():
             return
         within |= found.evaded
-        share = wilson(int(within.sum()), len(within))
-        points.append((100 * reach, share.value))
-        band.append((share.low, share.high))
+        points.append((100 * reach, float(within.mean())))
+        band.append(wilson(int(within.sum()), len(within)))
         if reach == settings.amount_change:
-            yield _share(f"success[{profile},amount]", int(within.sum()), len(within))
+            yield share(f"success[{profile},amount]", int(within.sum()), len(within))
     yield Curve(
         f"robustness[{profile},amount]",
         "change of the amount, % at most",
@@ -234,12 +234,7 @@ def _changed_most(attack: Attack, origin: Floats, rows: Floats) -> list[dict[str
         return []
     shares = (rows[:, places] != origin[:, places]).mean(axis=0)
     ranked = sorted(zip(attack.space.columns, shares.tolist(), strict=True), key=lambda s: -s[1])
-    return [{"column": c.name, "share": round(share, 4)} for c, share in ranked[:20] if share]
-
-
-def _share(name: str, hits: int, n: int) -> Metric:
-    share = wilson(hits, n)
-    return Metric(name, share.value, share.low, share.high, n, method="Wilson")
+    return [{"column": c.name, "share": round(part, 4)} for c, part in ranked[:20] if part]
 
 
 def _unknown(rule: str, message: str, *, fix: str | None = None) -> Finding:
