@@ -406,5 +406,12 @@ def test_judging_any_signed_bytes_raises_nothing_but_our_errors(payload: bytes) 
         vouch(envelope)
 
 
+def test_half_a_surrogate_pair_in_a_statement_is_refused() -> None:
+    payload = EVIDENCE.payload().replace(b'"system"', b'"\\ud800"')
+    signature = Signature(ASSESSOR.public.key_id, ASSESSOR.sign(pae(PAYLOAD_TYPE, payload)))
+    with pytest.raises(InputError, match="canonical"):
+        vouch(Envelope(PAYLOAD_TYPE, payload, (signature,)))
+
+
 def test_a_public_key_is_hashable_and_comparable() -> None:
     assert {PublicKey.from_der(BOB.public.der)} == {BOB.public}

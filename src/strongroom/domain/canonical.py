@@ -53,7 +53,7 @@ def canonical(value: object) -> bytes:
     """RFC 8785 bytes of a record or JSON value. Raises InputError for what JSON cannot hold."""
     try:
         return rfc8785.dumps(plain(value))
-    except rfc8785.CanonicalizationError as error:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:  # half a surrogate pair
         raise InputError(f"cannot be written as canonical JSON: {error}") from error
 
 
