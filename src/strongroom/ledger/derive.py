@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from strongroom.domain.errors import IntegrityError
-from strongroom.ledger.merkle import leaf_hash, perfect_levels
+from strongroom.ledger.merkle import leaf_hashes, perfect_levels
 from strongroom.ledger.reading import Snapshot
 from strongroom.ledger.tiles import ENTRIES, HEIGHT, WIDTH, Tile, covering, decode_as_far
 
@@ -74,7 +74,7 @@ class Derived:
             return [NO_ENTRY] * tile.width, error.what
         entries = decode_as_far(data)
         grown = len(entries) == WIDTH  # the full bundle has taken the place of the partial one
-        leaves = [leaf_hash(entry) for entry in entries[: tile.width]]
+        leaves = leaf_hashes(entries[: tile.width])
         fault = None
         if len(leaves) < tile.width:
             fault = f"breaks off after {len(leaves)} of {tile.width} entries"

@@ -2,94 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
-from typing import Final
+from itertools import pairwise
 
-from strongroom.ledger.merkle import HASH_SIZE, Node, fold, subtrees
-from strongroom.ledger.tiles import ENTRIES, HEIGHT, WIDTH, Tile
+from strongroom.ledger.merkle import fold
+from strongroom.ledger.tiles import ENTRIES, HEIGHT, WIDTH, Tile, span
 
-_FULL: Final = WIDTH * HASH_SIZE
 Named = tuple[Tile, bytes]
 """A tile or bundle and its bytes."""
 
 
 class Edge:
-    """Peaks of the tree, and the tiles that are not full yet. Grows by `extend`.
+    """The tiles that are not full yet, and the nodes in them. Grows by `extend`.
 
-    Each new leaf is hashed once, and each node above it once, when its right half is complete.
+    Each leaf is hashed once, and each node above it once, when its right half is complete.
     """
 
     def __init__(self, size: int = 0) -> None:
         self.size = size
-        self._peaks: list[bytes] = []
-        """Roots of the perfect subtrees, from left to right."""
-        self._tails: list[bytearray] = [bytearray()]
-        """Hashes in the partial tile of each level."""
-        self._bundle = bytearray()
+        self._open: list[list[list[bytes]]] = [_empty()]
+        """For each level of tiles the open one: its hashes, and above them its complete nodes."""
+        self._framed: list[bytes] = []
+        """The entries of the open bundle, each behind its length."""
 
     @classmethod
-    def at(cls, size: int, node: Node, bundle: bytes) -> Edge:
-        """The edge of an existing tree; `bundle` holds the entries of its partial level-0 tile."""
+    def at(
+        cls, size: int, hashes: Callable[[Tile], Sequence[bytes]], bundle: Sequence[bytes]
+    ) -> Edge:
+        """The edge of an existing tree: `hashes` reads its tiles, `bundle` has its last entries."""
         edge = cls(size)
-        edge._peaks = [node(height, index) for height, index in subtrees(0, size)]
-        edge._bundle += bundle
-        edge._tails = []
-        count, level = size, 0
-        while count or level == 0:
-            first = count - count % WIDTH
-            tail = bytearray().join(node(level * HEIGHT, i) for i in range(first, count))
-            edge._tails.append(tail)
-            count, level = count // WIDTH, level + 1
+        edge._framed = frames(bundle)
+        level = 0
+        while (count := size // span(level)) or level == 0:
+            if level:
+                edge._open.append(_empty())
+            if width := count % WIDTH:
+                _grow(edge._open[level], hashes(Tile(level, count // WIDTH, width)))
+            level += 1
         return edge
 
     @property
     def root(self) -> bytes:
         """Of the tree as it is now."""
-        return fold(self._peaks)
+        return fold(
+            [
+                nodes[-1]
+                for levels in reversed(self._open)
+                for height, nodes in reversed(list(enumerate(levels)))
+                if len(levels[0]) >> height & 1
+            ]
+        )
 
-    def extend(self, entries: Iterable[bytes]) -> list[Named]:
-        """Append entries; gives the tiles and bundles that became full by it."""
+    def extend(self, framed: Sequence[bytes], leaves: Sequence[bytes]) -> list[Named]:
+        """Append entries, each behind its length, and their leaf hashes.
+
+        Gives the tiles and bundles that became full by it.
+        """
         finished: list[Named] = []
-        for entry in entries:
-            self._bundle += len(entry).to_bytes(2, "big") + entry
-            self._add(sha256(b"\0" + entry).digest())
-            self.size += 1
+        at = 0
+        while at < len(leaves):
+            room = WIDTH - self.size % WIDTH
+            chunk = leaves[at : at + room]
+            self._framed += framed[at : at + room]
+            self.size += len(chunk)
+            at += room
+            _grow(self._open[0], chunk)
             if self.size % WIDTH == 0:
                 self._finish(finished)
         return finished
 
     def partial(self) -> list[Named]:
-        """The tiles and the bundle that are not full, as they are now."""
+        """The bundle and the tiles that are not full, as they are now."""
         width = self.size % WIDTH
-        made = [(Tile(ENTRIES, self.size // WIDTH, width), bytes(self._bundle))] if width else []
-        for level, tail in enumerate(self._tails):
-            if tail:
-                index = (self.size >> (HEIGHT * level)) // WIDTH
-                made.append((Tile(level, index, len(tail) // HASH_SIZE), bytes(tail)))
+        bundle = Tile(ENTRIES, self.size // WIDTH, width)
+        made = [(bundle, b"".join(self._framed))] if width else []
+        for level, (hashes, *_) in enumerate(self._open):
+            if hashes:
+                index = self.size // span(level) // WIDTH
+                made.append((Tile(level, index, len(hashes)), b"".join(hashes)))
         return made
 
-    def _add(self, leaf: bytes) -> None:
-        self._tails[0] += leaf
-        peaks, right, height, rest = self._peaks, leaf, 0, self.size
-        while rest & 1:
-            right = sha256(b"\1" + peaks.pop() + right).digest()
-            rest >>= 1
-            height += 1
-            if height % HEIGHT == 0:
-                level = height // HEIGHT
-                if level == len(self._tails):
-                    self._tails.append(bytearray())
-                self._tails[level] += right
-        peaks.append(right)
-
     def _finish(self, finished: list[Named]) -> None:
-        """Hand over the bundle and each tile that the last leaf filled."""
-        finished.append((Tile(ENTRIES, self.size // WIDTH - 1), bytes(self._bundle)))
-        self._bundle.clear()
-        for level, tail in enumerate(self._tails):
-            if len(tail) < _FULL:
-                break
-            index = (self.size >> (HEIGHT * (level + 1))) - 1
-            finished.append((Tile(level, index), bytes(tail)))
-            tail.clear()
+        """Hand over the bundle, and each tile that the last leaf filled."""
+        finished.append((Tile(ENTRIES, self.size // WIDTH - 1), b"".join(self._framed)))
+        self._framed = []
+        level = 0
+        while len((levels := self._open[level])[0]) == WIDTH:
+            index = self.size // span(level + 1) - 1
+            finished.append((Tile(level, index), b"".join(levels[0])))
+            self._open[level] = _empty()
+            level += 1
+            if level == len(self._open):
+                self._open.append(_empty())
+            _grow(self._open[level], levels[HEIGHT])
+
+
+def frames(entries: Sequence[bytes]) -> list[bytes]:
+    """Entries, each behind its length, as they stand in bundles."""
+    return [len(entry).to_bytes(2, "big") + entry for entry in entries]
+
+
+def _empty() -> list[list[bytes]]:
+    return [[] for _ in range(HEIGHT + 1)]
+
+
+def _grow(levels: list[list[bytes]], hashes: Sequence[bytes]) -> None:
+    """Add hashes to a tile, and the nodes that they complete."""
+    levels[0] += hashes
+    for below, above in pairwise(levels):
+        start, stop = 2 * len(above), len(below) & ~1
+        if start == stop:
+            return
+        above += [
+            sha256(b"\1" + left + right).digest()
+            for left, right in zip(below[start:stop:2], below[start + 1 : stop : 2], strict=True)
+        ]

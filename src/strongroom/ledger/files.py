@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import fcntl
 import os
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,7 @@ from strongroom.domain.errors import ConflictError, StoreError
 
 TEMPORARY: Final = ".tmp"
 """Suffix of files on their way; a crash may leave some, nobody reads them."""
+_CREATE: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _PAUSE: Final = 0.005
 """Seconds between two tries for the lock."""
 _FIXES: Final = {
@@ -39,19 +42,37 @@ def store_errors(where: Path) -> Iterator[None]:
         ) from error
 
 
-def replace(path: Path, data: bytes) -> None:
+def replace(path: str, data: bytes) -> None:
     """Put `data` at `path` at once: readers see what was there or all of it. Not yet durable."""
-    temporary = f"{path}{TEMPORARY}"
+    temporary = f"{path}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}"
     try:
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        fd = os.open(temporary, _CREATE, 0o644)
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(temporary, _CREATE, 0o644)
+    try:
+        try:
+            write_all(fd, data)
+        finally:
+            os.close(fd)
+        os.replace(temporary, path)  # noqa: PTH105 -- the hot path: a Path costs more than the call
+    except BaseException:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+
+
+def replace_durably(path: Path, data: bytes) -> None:
+    """Put `data` at `path` at once, so that it survives a power cut when this returns."""
+    temporary = path.with_name(path.name + TEMPORARY)
+    fd = os.open(temporary, _CREATE, 0o644)
     try:
         write_all(fd, data)
+        os.fsync(fd)
     finally:
         os.close(fd)
-    os.replace(temporary, path)  # noqa: PTH105 -- the hot path: a Path costs more than the call
+    temporary.replace(path)
+    sync(path.parent)
 
 
 def write_all(fd: int, data: bytes) -> None:
@@ -66,6 +87,26 @@ def sync(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_file_system(folder: Path, paths: Iterable[Path]) -> None:
+    """Make everything on the folder's file system durable: `paths`, their names, and the rest.
+
+    One call where the system has syncfs(2) and it reports errors (Linux); else a sync for each.
+    """
+    syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if syncfs is None:
+        for path in {above for one in paths for above in (one, *one.parents)}:
+            if path == folder or folder in path.parents:
+                sync(path)
+        return
+    fd = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if syncfs(fd) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(folder))
     finally:
         os.close(fd)
 

@@ -1,15 +1,18 @@
 """The journal: one append-only file whose sync is the moment when entries are logged.
 
-    header | commit | commit | … | zeros
+    header sector | commit | commit | … | zeros
 
-A commit is `length (4 bytes, big-endian) | digest (32) | payload`; its payload is the signed
-checkpoint after it (2 bytes of length before) and the entries as in an entry bundle. The digest is
-SHA-256 over the digest of the commit before and the payload, so that nothing that was once in the
-file can be taken for a later commit. The first commit has no entries: its checkpoint says from
-where the journal goes on.
+A commit is `length (4 bytes, big-endian) | digest (32) | payload`. The payload is the signed
+checkpoint after the commit (behind 2 bytes of length), then the entries as in an entry bundle. The
+digest is BLAKE3 over the digest of the commit before, the checkpoint, and the leaf hashes of the
+entries, so that nothing that was once in the file can be taken for a later commit. The first commit
+has no entries: its checkpoint says from where the journal goes on.
 
-The file is filled with zeros beforehand: a commit then changes no metadata, its sync is one write
-to the disk, and a full disk is noticed before it, not in it.
+The header sector holds the *mark*: where the last commit ends that somebody was told of. A commit
+that breaks off beyond it was interrupted; one that is damaged before it was tampered with.
+
+The file is filled with zeros ahead of the commits: most of them then change no metadata, and their
+sync is one write to the disk.
 """
 
 from __future__ import annotations
@@ -17,18 +20,28 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from blake3 import blake3
+
 from strongroom.domain.errors import IntegrityError
-from strongroom.ledger.files import TEMPORARY, sync, write_all
-from strongroom.ledger.tiles import decode_bundle, encode_bundle
+from strongroom.ledger.edge import frames
+from strongroom.ledger.files import replace_durably
+from strongroom.ledger.merkle import leaf_hashes
+from strongroom.ledger.tiles import decode_bundle
 
 HEADER: Final = b"strongroom ledger journal 1\n"
 """The format and its version."""
-ROOM: Final = 1024 * 1024
-"""Bytes laid out beforehand; a journal that has used them is folded into the tiles."""
+ROOM: Final = 8 * 1024 * 1024
+"""Bytes after which a journal is folded into the tiles, even in the midst of appends."""
+SHORT: Final = 1024 * 1024
+"""Bytes that a journal may keep when a ledger is closed: who opens it reads them again."""
+_STEP: Final = 1024 * 1024
+"""Bytes that are filled with zeros at a time."""
+_MARK: Final = 64
+"""Where the mark stands: 8 bytes, big-endian, so that it is written at once or not."""
+_START: Final = 512
 _PREFIX: Final = 4 + 32
 
 
@@ -38,7 +51,20 @@ class Commit:
 
     note: bytes
     """The signed checkpoint after it."""
-    entries: tuple[bytes, ...]
+    framed: Sequence[bytes]
+    """The entries, each behind its length."""
+    leaves: Sequence[bytes]
+    """Their leaf hashes."""
+
+    @classmethod
+    def of(cls, note: bytes, entries: Sequence[bytes]) -> Commit:
+        """A commit of these entries."""
+        return cls(note, frames(entries), leaf_hashes(entries))
+
+    def digest(self, before: bytes) -> bytes:
+        """Binds it to the commit before."""
+        size = len(self.note).to_bytes(4, "big")
+        return blake3(b"".join((before, size, self.note, *self.leaves))).digest()
 
 
 class Journal:
@@ -48,13 +74,13 @@ class Journal:
         """Open it before its first commit; `read` goes on from there. Raises OSError."""
         self.path = path
         self._fd = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
-        header = os.pread(self._fd, len(HEADER), 0)
-        if header != HEADER:
+        if os.pread(self._fd, len(HEADER), 0) != HEADER:
             self.close()
             raise IntegrityError("not a ledger journal of a version known here", where=str(path))
-        self.end = len(HEADER)
+        self.end = _START
         """Where the next commit goes."""
-        self._digest = sha256(HEADER).digest()
+        self._digest = blake3(HEADER).digest()
+        self._room = os.fstat(self._fd).st_size
 
     def close(self) -> None:
         """Give the file back."""
@@ -63,71 +89,76 @@ class Journal:
     @property
     def current(self) -> bool:
         """Whether this is still the file of that name: another process may have folded it."""
-        try:
-            there = self.path.stat()
-        except FileNotFoundError:
-            return False
-        here = os.fstat(self._fd)
+        there, here = self.path.stat(), os.fstat(self._fd)
         return (there.st_ino, there.st_dev) == (here.st_ino, here.st_dev)
 
-    def read(self) -> list[Commit]:
-        """The whole commits from `end` on, and moves there; stops before a torn one."""
-        if not any(os.pread(self._fd, _PREFIX, self.end)):
+    def read(self, *, interrupted: bool) -> list[Commit]:
+        """The commits from `end` on, and moves there. Raises IntegrityError for a damaged one.
+
+        With `interrupted`, also whole commits that nobody was told of yet: for whoever writes next.
+        """
+        mark = int.from_bytes(os.pread(self._fd, 8, _MARK), "big")
+        if mark <= self.end and not (interrupted and any(os.pread(self._fd, _PREFIX, self.end))):
             return []
-        size = os.fstat(self._fd).st_size
-        data, at, commits = _pread_all(self._fd, size - self.end, self.end), 0, []
-        while (found := _decode(data, at, self._digest)) is not None:
-            payload, self._digest, at = found
-            commits.append(_parse(payload, str(self.path)))
+        stop = os.fstat(self._fd).st_size if interrupted else mark
+        data, at, commits = _pread_all(self._fd, stop - self.end, self.end), 0, []
+        while (found := _decode(data, at, self._digest, str(self.path))) is not None:
+            commit, self._digest, at = found
+            commits.append(commit)
         self.end += at
+        if self.end < mark:
+            raise IntegrityError(
+                f"damaged or cut at byte {self.end} of {mark}: entries are logged there",
+                where=str(self.path),
+            )
         return commits
 
     def append(self, commit: Commit) -> None:
         """Write one commit and wait until it is durable. On OSError nothing may be assumed."""
-        data, digest = _encode(commit, self._digest)
+        digest = commit.digest(self._digest)
+        payload = b"".join((len(commit.note).to_bytes(2, "big"), commit.note, *commit.framed))
+        data = len(payload).to_bytes(4, "big") + digest + payload
+        if self.end + len(data) > self._room:
+            data = data.ljust(len(data) + _STEP, b"\0")
         rest, at = memoryview(data), self.end
         while rest:
             written = os.pwrite(self._fd, rest, at)
             rest, at = rest[written:], at + written
         os.fdatasync(self._fd)
-        self._digest, self.end = digest, at
+        self._digest, self.end = digest, self.end + _PREFIX + len(payload)
+        self._room = max(self._room, at)
+        self.mark()
+
+    def mark(self) -> None:
+        """Note that all up to `end` is logged, before anybody is told."""
+        os.pwrite(self._fd, self.end.to_bytes(8, "big"), _MARK)
 
 
 def create_journal(path: Path, base: bytes) -> None:
     """Begin a journal at the checkpoint `base`, durably and at once, in place of any other."""
-    first, _ = _encode(Commit(base, ()), sha256(HEADER).digest())
-    temporary = path.with_name(path.name + TEMPORARY)
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-    try:
-        write_all(fd, (HEADER + first).ljust(ROOM, b"\0"))
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-    temporary.replace(path)
-    sync(path.parent)
+    first = Commit(base, (), ())
+    digest = first.digest(blake3(HEADER).digest())
+    payload = len(base).to_bytes(2, "big") + base
+    commit = len(payload).to_bytes(4, "big") + digest + payload
+    mark = (_START + len(commit)).to_bytes(8, "big")
+    sector = (HEADER.ljust(_MARK, b"\0") + mark).ljust(_START, b"\0")
+    replace_durably(path, (sector + commit).ljust(_STEP, b"\0"))
 
 
-def _encode(commit: Commit, before: bytes) -> tuple[bytes, bytes]:
-    payload = len(commit.note).to_bytes(2, "big") + commit.note + encode_bundle(commit.entries)
-    digest = sha256(before + payload).digest()
-    return len(payload).to_bytes(4, "big") + digest + payload, digest
-
-
-def _decode(data: bytes, at: int, before: bytes) -> tuple[bytes, bytes, int] | None:
-    """Payload, digest and end of the commit at `at`; None where no whole one stands."""
+def _decode(data: bytes, at: int, before: bytes, where: str) -> tuple[Commit, bytes, int] | None:
+    """The commit at `at`, its digest and its end; None where no whole one stands."""
     start = at + _PREFIX
     stop = start + int.from_bytes(data[at : at + 4], "big")
-    if stop > len(data) or stop == start:
+    if stop > len(data) or stop < start + 2:
         return None
-    payload = data[start:stop]
-    digest = sha256(before + payload).digest()
-    return (payload, digest, stop) if digest == data[at + 4 : start] else None
-
-
-def _parse(payload: bytes, where: str) -> Commit:
-    stop = 2 + int.from_bytes(payload[:2], "big")
-    entries: Sequence[bytes] = decode_bundle(payload[stop:], where=where)
-    return Commit(payload[2:stop], tuple(entries))
+    entries_at = start + 2 + int.from_bytes(data[start : start + 2], "big")
+    try:
+        entries = decode_bundle(data[entries_at:stop], where=where)
+    except IntegrityError:
+        return None
+    commit = Commit.of(data[start + 2 : entries_at], entries)
+    digest = commit.digest(before)
+    return (commit, digest, stop) if digest == data[at + 4 : start] else None
 
 
 def _pread_all(fd: int, length: int, at: int) -> bytes:

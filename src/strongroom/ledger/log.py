@@ -11,8 +11,11 @@ Any static web server that serves the folder serves the log.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Final
@@ -27,11 +30,12 @@ from strongroom.domain.errors import (
 )
 from strongroom.ledger import merkle
 from strongroom.ledger.checkpoint import Checkpoint
-from strongroom.ledger.files import exclusive, replace, store_errors, sync
+from strongroom.ledger.files import exclusive, replace_durably, store_errors
 from strongroom.ledger.journal import create_journal
 from strongroom.ledger.note import NoteSigner, VerifierKey
 from strongroom.ledger.proof import TlogProof
 from strongroom.ledger.reading import CHECKPOINT, JOURNAL, KEY, LOCK, Snapshot
+from strongroom.ledger.tail import Tail
 from strongroom.ledger.tiles import MAX_ENTRY, WIDTH
 from strongroom.ledger.verify import Verification, verify_folder
 from strongroom.ledger.writer import Writer
@@ -40,26 +44,54 @@ MAX_COMMIT: Final = 64 * 1024 * 1024
 """Bytes of entries in one append."""
 WAIT: Final = 10.0
 """Seconds to wait for another writer."""
+PACE: Final = 1.0
+"""Seconds between two publications while entries come in."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The log at one moment."""
+
+    note: bytes
+    head: Checkpoint
+    snapshot: Snapshot
 
 
 class Ledger:
     """A log, open for reading, and with a signer for appending. Threads may share it."""
 
     def __init__(
-        self, folder: Path, key: VerifierKey, signer: NoteSigner | None, wait: float
+        self,
+        folder: Path,
+        key: VerifierKey,
+        signer: NoteSigner | None,
+        *,
+        wait: float,
+        pace: float,
     ) -> None:
         """Use `create` and `open`."""
         self.folder = folder
         self.key = key
         self._signer = signer
-        self._writer = Writer(folder, key, wait)
+        self._writer = Writer(folder, key, wait=wait, pace=pace)
         self._one_commit = Lock()
         self._queue = Lock()
         self._waiting: list[tuple[Sequence[bytes], Future[int]]] = []
-        self._seen: tuple[bytes, Checkpoint, Snapshot] | None = None
+        self._reading = Lock()
+        self._tail: Tail | None = None
+        self._view: View | None = None
+        self._finalizer = weakref.finalize(self, _let_go, self._writer)
 
     @classmethod
-    def create(cls, folder: Path, origin: str, signer: NoteSigner, *, wait: float = WAIT) -> Ledger:
+    def create(
+        cls,
+        folder: Path,
+        origin: str,
+        signer: NoteSigner,
+        *,
+        wait: float = WAIT,
+        pace: float = PACE,
+    ) -> Ledger:
         """Begin a log named `origin` that `signer` signs for. Raises ConflictError, StoreError."""
         key = VerifierKey(origin, signer.public.raw)
         with store_errors(folder):
@@ -67,44 +99,61 @@ class Ledger:
             with exclusive(folder / LOCK, wait):
                 if (folder / JOURNAL).exists() or (folder / CHECKPOINT).exists():
                     raise ConflictError("there is a ledger already", where=str(folder))
-                replace(folder / KEY, f"{key}\n".encode())
-                sync(folder / KEY)
-                create_journal(
-                    folder / JOURNAL, Checkpoint(origin, 0, merkle.EMPTY_ROOT).sign(signer)
-                )
-        return cls.open(folder, signer, wait=wait)
+                replace_durably(folder / KEY, f"{key}\n".encode())
+                empty = Checkpoint(origin, 0, merkle.EMPTY_ROOT)
+                create_journal(folder / JOURNAL, empty.sign(signer))
+        return cls.open(folder, signer, wait=wait, pace=pace)
 
     @classmethod
-    def open(cls, folder: Path, signer: NoteSigner | None = None, *, wait: float = WAIT) -> Ledger:
+    def open(
+        cls,
+        folder: Path,
+        signer: NoteSigner | None = None,
+        *,
+        wait: float = WAIT,
+        pace: float = PACE,
+    ) -> Ledger:
         """Open a log; with its signer also for appending, after finishing what a crash interrupted.
 
-        `wait` is how many seconds an append waits for another writer. Raises StoreError where there
-        is no ledger, IntegrityError where it is damaged, InputError for another log's signer.
+        An append waits up to `wait` seconds for another writer, and publishes when `pace` seconds
+        went by since the last time. Raises StoreError where there is no ledger, IntegrityError
+        where it is damaged, InputError for another log's signer.
         """
         key = read_key(folder)
         if signer is not None and signer.public.raw != key.raw:
             raise InputError(
                 f"this key does not sign for {key.name}",
                 where=str(folder),
-                fix="use the ledger key",
+                fix="use the ledger's key",
             )
-        ledger = cls(folder, key, signer, wait)
+        ledger = cls(folder, key, signer, wait=wait, pace=pace)
         if signer is not None:
-            ledger.recover()
+            ledger.publish()
         return ledger
 
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
-        """Give files back. A ledger that is not closed loses nothing."""
+        """Publish what is not yet, and give files back. A ledger left open loses nothing."""
+        with self._reading:
+            self._drop_view()
         with self._one_commit:
             self._writer.close()
 
-    def recover(self) -> None:
-        """Publish what is logged but was not published before a crash. Needs no signer."""
+    def publish(self) -> None:
+        """Let other C2SP clients see all that is logged; finishes what a crash interrupted.
+
+        Needs no signer. Raises IntegrityError where a crash does not explain what is there.
+        """
         with self._one_commit:
-            self._writer.recover()
+            self._writer.publish()
 
     def append(self, entries: Sequence[bytes]) -> range:
-        """Log entries; they are durable and published when it returns. Gives their indexes.
+        """Log entries; they are durable, and seen by readers, when it returns. Gives their indexes.
 
         Appends that come from several threads at once share one commit. On StoreError they may be
         logged or not: append them again if twice is better than never.
@@ -144,17 +193,17 @@ class Ledger:
 
     @property
     def head(self) -> Checkpoint:
-        """The newest published checkpoint, verified. Raises IntegrityError."""
-        return self._now()[1]
+        """The newest checkpoint, verified. Raises IntegrityError."""
+        return self._now().head
 
     @property
     def size(self) -> int:
-        """How many entries are published."""
+        """How many entries are logged."""
         return self.head.size
 
     def checkpoint(self) -> bytes:
         """The newest checkpoint as a signed note: keep it, and hold the log to it later."""
-        return self._now()[0]
+        return self._now().note
 
     def entry(self, index: int) -> bytes:
         """One entry. InputError where there is none; `proof` says that it is the right one."""
@@ -162,54 +211,66 @@ class Ledger:
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Entries start to stop, in order, read a bundle at a time."""
-        _, head, snapshot = self._now()
-        stop = head.size if stop is None else stop
-        if not 0 <= start <= stop <= head.size:
-            raise InputError(f"no entries {start} to {stop} in a ledger of {head.size}")
-        return _entries(snapshot, start, stop)
+        now = self._now()
+        stop = now.head.size if stop is None else stop
+        if not 0 <= start <= stop <= now.head.size:
+            raise InputError(f"no entries {start} to {stop} in a ledger of {now.head.size}")
+        return _entries(now.snapshot, start, stop)
 
     def inclusion_proof(self, index: int, size: int | None = None) -> tuple[bytes, ...]:
         """The hashes that prove entry `index` in the tree of `size` entries (all, by default)."""
-        _, head, snapshot = self._now()
-        size = head.size if size is None else size
-        if not 0 <= index < size <= head.size:
-            raise InputError(f"no entry {index} in {size} of a ledger of {head.size}")
-        return merkle.proof(merkle.inclusion_ranges(index, size), snapshot.node)
+        now = self._now()
+        size = now.head.size if size is None else size
+        if not 0 <= index < size <= now.head.size:
+            raise InputError(f"no entry {index} in {size} of a ledger of {now.head.size}")
+        return merkle.proof(merkle.inclusion_ranges(index, size), now.snapshot.node)
 
     def consistency_proof(self, old: int, new: int | None = None) -> tuple[bytes, ...]:
         """The hashes that prove that the tree of `new` entries begins with that of `old`."""
-        _, head, snapshot = self._now()
-        new = head.size if new is None else new
-        if not 0 <= old <= new <= head.size:
-            raise InputError(f"no sizes {old} and {new} in a ledger of {head.size}")
-        return merkle.proof(merkle.consistency_ranges(old, new), snapshot.node)
+        now = self._now()
+        new = now.head.size if new is None else new
+        if not 0 <= old <= new <= now.head.size:
+            raise InputError(f"no sizes {old} and {new} in a ledger of {now.head.size}")
+        return merkle.proof(merkle.consistency_ranges(old, new), now.snapshot.node)
 
     def proof(self, index: int) -> bytes:
         """A tlog-proof@v1 file for one entry, checked before it is handed out. IntegrityError."""
-        note, head, _ = self._now()
-        hashes = self.inclusion_proof(index, head.size)
+        now = self._now()
+        hashes = self.inclusion_proof(index, now.head.size)
         leaf = merkle.leaf_hash(self.entry(index))
-        if not merkle.verify_inclusion(leaf, index, head.size, hashes, head.root):
+        if not merkle.verify_inclusion(leaf, index, now.head.size, hashes, now.head.root):
             raise IntegrityError(
                 f"entry {index} or the tiles above it are not what was logged",
                 where=str(self.folder),
                 fix="strongroom ledger verify says which",
             )
-        return TlogProof(index, hashes, note).to_bytes()
+        return TlogProof(index, hashes, now.note).to_bytes()
 
     def verify(self, key: VerifierKey | None = None, *, older: bytes | None = None) -> Verification:
         """Derive everything again from the entries and compare; see `verify.verify_folder`."""
         return verify_folder(self.folder, self.key if key is None else key, older=older)
 
-    def _now(self) -> tuple[bytes, Checkpoint, Snapshot]:
-        path = self.folder / CHECKPOINT
-        with store_errors(path):
-            note = path.read_bytes()
-        seen = self._seen
-        if seen is None or seen[0] != note:
-            head = Checkpoint.open(note, self.key, where=str(path))
-            seen = self._seen = (note, head, Snapshot(self.folder, head.size))
-        return seen
+    def _now(self) -> View:
+        with self._reading, store_errors(self.folder):
+            tail = self._tail
+            if tail is None or not tail.journal.current:
+                self._drop_view()
+                tail = self._tail = Tail.open(self.folder, self.key, writable=False)
+            elif not tail.read_on(self.key, interrupted=False) and self._view is not None:
+                return self._view
+            self._view = View(tail.note, tail.head, tail.snapshot())
+            return self._view
+
+    def _drop_view(self) -> None:
+        if self._tail is not None:
+            self._tail.journal.close()
+        self._tail = self._view = None
+
+
+def _let_go(writer: Writer) -> None:
+    """What is done for a ledger that nobody closed."""
+    with suppress(StrongroomError):  # the next writer publishes; nobody is here to be told
+        writer.close()
 
 
 def read_key(folder: Path) -> VerifierKey:
@@ -235,13 +296,12 @@ def _entries(snapshot: Snapshot, start: int, stop: int) -> Iterator[bytes]:
 
 def _checked(entries: Sequence[bytes]) -> tuple[bytes, ...]:
     batch = tuple(entries)
-    for entry in batch:
-        if not isinstance(entry, bytes):
-            raise InputError(
-                f"an entry is bytes, not {type(entry).__name__}", fix="append([entry])"
-            )
-        if len(entry) > MAX_ENTRY:
-            raise LimitError(f"an entry of {len(entry)} bytes, {MAX_ENTRY} allowed")
+    for kind in set(map(type, batch)):
+        if kind is not bytes:
+            raise InputError(f"an entry is bytes, not {kind.__name__}", fix="append([entry])")
+    longest = max(map(len, batch), default=0)
+    if longest > MAX_ENTRY:
+        raise LimitError(f"an entry of {longest} bytes, {MAX_ENTRY} allowed")
     if sum(map(len, batch)) > MAX_COMMIT:
         raise LimitError(f"more than {MAX_COMMIT} bytes in one append", fix="append in parts")
     return batch

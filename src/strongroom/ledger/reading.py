@@ -1,7 +1,8 @@
-"""Reading a log from its folder as any C2SP client would: checkpoint, tiles, entry bundles."""
+"""Reading the tiles of a log: from its folder as any C2SP client would, newer ones from memory."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -28,9 +29,11 @@ _KEPT: Final = 64
 class Snapshot:
     """The log in `folder` at one size. What it reads is not verified: the caller has the root."""
 
-    def __init__(self, folder: Path, size: int) -> None:
+    def __init__(self, folder: Path, size: int, newer: Mapping[Tile, bytes] | None = None) -> None:
         self.folder = folder
         self.size = size
+        self._newer = newer or {}
+        """Tiles that the journal makes, whether or not they are published."""
         self._levels: dict[Tile, list[list[bytes]]] = {}
 
     def node(self, height: int, index: int) -> bytes:
@@ -39,6 +42,10 @@ class Snapshot:
         position = index << above
         tile = covering(level, position, self.size)
         return self._nodes(tile)[above][position % WIDTH >> above]
+
+    def hashes(self, tile: Tile) -> list[bytes]:
+        """The hashes in one tile. Raises IntegrityError."""
+        return self._nodes(tile)[0]
 
     def entries(self, bundle: int) -> list[bytes]:
         """The entries of one bundle. Raises IntegrityError."""
@@ -50,16 +57,14 @@ class Snapshot:
 
     def read(self, tile: Tile) -> bytes:
         """The bytes of a tile, or of the full one that has taken its place since."""
+        if tile in self._newer:
+            return self._newer[tile]
         for path in (self.folder / tile.path, self.folder / tile.full.path):
             try:
                 return path.read_bytes()
             except FileNotFoundError:
                 continue
-        raise IntegrityError(
-            "tile or bundle is missing",
-            where=str(self.folder / tile.path),
-            fix="after a power cut: strongroom ledger recover",
-        )
+        raise IntegrityError("is missing", where=str(self.folder / tile.path))
 
     def _nodes(self, tile: Tile) -> list[list[bytes]]:
         found = self._levels.get(tile)

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from strongroom.domain.errors import IntegrityError
+from strongroom.domain.errors import IntegrityError, StoreError
 from strongroom.ledger import merkle
 from strongroom.ledger.checkpoint import Checkpoint
 from strongroom.ledger.derive import Derived
-from strongroom.ledger.edge import Edge
 from strongroom.ledger.files import shared, store_errors
-from strongroom.ledger.journal import Commit, Journal
+from strongroom.ledger.history import Problem, journal_problems, older_problems, read_journal
+from strongroom.ledger.journal import Commit
 from strongroom.ledger.note import VerifierKey
 from strongroom.ledger.reading import CHECKPOINT, JOURNAL, LOCK, Snapshot
 from strongroom.ledger.tiles import ENTRIES, WIDTH, Tile, covering, decode_as_far, span, tiles_of
@@ -32,15 +32,6 @@ _WAIT: Final = 10.0
 """Seconds to wait for a writer to finish its commit."""
 Progress = Callable[[int, int], object]
 """Is told how many entries of how many have been read."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
-    """Something in the log that is not as it was signed."""
-
-    path: str
-    """Relative to the log's folder."""
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,39 +71,47 @@ def verify_folder(
     checkpoint of this log at all.
     """
     before = None if older is None else Checkpoint.open(older, key, where="older checkpoint")
-    try:
-        note, commits = _read_now(folder)
-        head = Checkpoint.open(note, key, where=CHECKPOINT)
-    except IntegrityError as error:
-        return Verification(0, (Problem(_relative(error, folder), error.what),))
-    derived = Derived(folder, head.size)
-    problems = set(_read_entries(derived, progress))
-    blamed = tuple(_blame(derived, Snapshot(folder, head.size), head))
-    problems.update(_entry_problems(blamed, head.size, problems))
-    problems.update(_tile_problems(derived, folder, blamed))
-    problems.update(_leftover_problems(folder, head.size))
-    problems.update(_journal_problems(commits, derived, head, key))
-    problems.update(_older_problems(before, derived, head))
-    return Verification(head.size, tuple(sorted(problems)))
-
-
-def _read_now(folder: Path) -> tuple[bytes, list[Commit]]:
-    """Checkpoint and journal as they are together: no writer between the two."""
+    problems: set[Problem] = set()
     with store_errors(folder), shared(folder / LOCK, _WAIT):
-        if not (folder / CHECKPOINT).exists():
-            raise IntegrityError("is missing", where=CHECKPOINT)
-        note = (folder / CHECKPOINT).read_bytes()
-        if not (folder / JOURNAL).exists():
-            raise IntegrityError("is missing", where=JOURNAL)
-        journal = Journal(folder / JOURNAL, writable=False)
-        try:
-            return note, journal.read()
-        finally:
-            journal.close()
+        commits = _commits(folder, problems)
+        note = _published(folder, commits)
+    try:
+        shown = Checkpoint.open(note, key, where=CHECKPOINT)
+    except IntegrityError as error:
+        return Verification(0, (*problems, Problem(CHECKPOINT, error.what)))
+    derived = Derived(folder, shown.size)
+    problems.update(_read_entries(derived, progress))
+    blamed = tuple(_blame(derived, Snapshot(folder, shown.size), shown))
+    problems.update(_entry_problems(blamed, shown.size, problems))
+    problems.update(_tile_problems(derived, folder, blamed))
+    problems.update(_leftover_problems(folder, shown.size))
+    heads, wrong = journal_problems(commits, derived, shown, key)
+    problems.update(wrong)
+    if before is not None:
+        problems.update(older_problems(before, derived, heads))
+    newest = max((head.size for head in heads), default=shown.size)
+    return Verification(newest, tuple(sorted(problems)))
 
 
-def _relative(error: IntegrityError, folder: Path) -> str:
-    return (error.where or CHECKPOINT).removeprefix(f"{folder}/")
+def _commits(folder: Path, problems: set[Problem]) -> list[Commit]:
+    try:
+        return read_journal(folder)
+    except IntegrityError as error:
+        problems.add(Problem(JOURNAL, error.what))
+    except FileNotFoundError:
+        if (folder / LOCK).exists():  # a copy for reading has neither
+            problems.add(Problem(JOURNAL, "is missing"))
+    return []
+
+
+def _published(folder: Path, commits: list[Commit]) -> bytes:
+    """The published checkpoint; the empty log's, which begins a journal, before there is one."""
+    path = folder / CHECKPOINT
+    if path.exists():
+        return path.read_bytes()
+    if not commits:
+        raise StoreError("no ledger here", where=str(folder), fix="name the home")
+    return commits[0].note
 
 
 def _read_entries(derived: Derived, progress: Progress | None) -> Iterator[Problem]:
@@ -226,48 +225,3 @@ def _leftover_problems(folder: Path, size: int) -> Iterator[Problem]:
         held = len(decode_as_far(data)) if tile.level == ENTRIES else len(data) // merkle.HASH_SIZE
         if not whole.startswith(data) or held != tile.width:
             yield Problem(tile.path, f"is not a beginning of {now.path}")
-
-
-def _journal_problems(
-    commits: list[Commit], derived: Derived, head: Checkpoint, key: VerifierKey
-) -> Iterator[Problem]:
-    if not commits:
-        yield Problem(JOURNAL, "its first commit is damaged")
-        return
-    try:
-        heads = [Checkpoint.open(c.note, key, where=JOURNAL) for c in commits]
-    except IntegrityError as error:
-        yield Problem(JOURNAL, error.what)
-        return
-    if heads[-1].size < head.size:
-        yield Problem(
-            JOURNAL, f"ends at {heads[-1].size} of {head.size} entries: it is damaged or was cut"
-        )
-    if head.size < heads[max(len(heads) - 2, 0)].size:
-        yield Problem(
-            CHECKPOINT,
-            f"shows {head.size} of {heads[-1].size} logged entries: it was put back, or a power cut"
-            " came between (then: strongroom ledger recover)",
-        )
-        return
-    edge = Edge.at(heads[0].size, derived.node, b"")
-    for commit, said in zip(commits, heads, strict=True):
-        edge.extend(commit.entries)
-        if (edge.size, edge.root) != (said.size, said.root):
-            yield Problem(JOURNAL, f"does not hash to its checkpoint of {said.size} entries")
-            return
-
-
-def _older_problems(
-    older: Checkpoint | None, derived: Derived, head: Checkpoint
-) -> Iterator[Problem]:
-    if older is None:
-        return
-    if older.size > head.size:
-        yield Problem(
-            CHECKPOINT, f"has {head.size} entries, {older.size} were there before: the tail was cut"
-        )
-    elif merkle.range_hash(0, older.size, derived.node) != older.root:
-        yield Problem(
-            CHECKPOINT, f"the first {older.size} entries are not those of the older checkpoint"
-        )

@@ -2,44 +2,59 @@
 
 1. Take the lock, catch up with what other processes logged.
 2. Hash the entries onto the right edge, sign the checkpoint.
-3. Write entries and checkpoint to the journal and sync it: **now they are logged**.
-4. Publish: full tiles and bundles, then partial ones, then the checkpoint, each by rename.
+3. Write entries and checkpoint to the journal, sync it, mark it: **now they are logged**, and every
+   reader of ours sees them.
+4. Publish for everybody else, at most once in `pace` seconds and when closed: full tiles and
+   bundles (written by a thread of their own while appends go on), then partial ones, then the
+   checkpoint.
 5. Remove the partial tiles that full ones have replaced.
 
-A crash before 3 loses what nobody was told of. A crash after it leaves a journal that is ahead of
-the checkpoint: step 1 of the next writer does 4 and 5 again. When the journal is full it is folded:
-all that was published since is synced, and a new journal begins at the checkpoint.
+A crash before 3 loses what nobody was told of; after it, the next writer does 4 and 5. When the
+journal is long it is folded: what it made is published, one sync makes all of it durable, and a
+new journal begins there. What that needs of the tiles is never removed before the next folding.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import ParamSpec
 
 from strongroom.domain.errors import IntegrityError
 from strongroom.ledger.checkpoint import Checkpoint
-from strongroom.ledger.edge import Edge, Named
-from strongroom.ledger.files import exclusive, replace, store_errors, sync
-from strongroom.ledger.journal import ROOM, Commit, Journal, create_journal
+from strongroom.ledger.edge import Named
+from strongroom.ledger.files import exclusive, replace, store_errors, sync_file_system
+from strongroom.ledger.journal import ROOM, SHORT, Commit, Journal, create_journal
 from strongroom.ledger.note import NoteSigner, VerifierKey
-from strongroom.ledger.reading import CHECKPOINT, JOURNAL, LOCK, Snapshot
-from strongroom.ledger.tiles import WIDTH, encode_bundle, tiles_of
+from strongroom.ledger.reading import CHECKPOINT, JOURNAL, LOCK
+from strongroom.ledger.tail import Tail
+from strongroom.ledger.tiles import Tile
+
+log = logging.getLogger(__name__)
+_P = ParamSpec("_P")
 
 
 class Writer:
     """The one hand that writes, among however many processes. One thread at a time."""
 
-    def __init__(self, folder: Path, key: VerifierKey, wait: float) -> None:
+    def __init__(self, folder: Path, key: VerifierKey, *, wait: float, pace: float) -> None:
         self._folder = folder
         self._key = key
         self._wait = wait
-        self._journal: Journal | None = None
-        self._edge = Edge()
-        self._base = 0
-        """Size of the log where the journal begins: all before it is synced in the tiles."""
-        self._note = b""
-        """The newest signed checkpoint."""
+        self._pace = pace
+        self._tail: Tail | None = None
+        self._queued: list[tuple[Sequence[Named], Future[None]]] = []
+        """Full tiles that are, or are being, written since the last publication."""
+        self._helper: ThreadPoolExecutor | None = None
+        self._process = os.getpid()
+        self._published_at = -pace
+        self._behind = False
+        """Whether something is logged that is not published."""
         self._distrusted = False
         """After a failed write or sync, what the system says is on disk may not be there."""
 
@@ -47,153 +62,160 @@ class Writer:
         """Log entries in one commit; gives the index of the first. StoreError, ConflictError."""
         with store_errors(self._folder), exclusive(self._folder / LOCK, self._wait):
             try:
-                journal = self._catch_up()
-                first = self._edge.size
-                finished = self._edge.extend(entries)
-                head = Checkpoint(self._key.name, self._edge.size, self._edge.root)
-                self._note = head.sign(signer)
-                journal.append(Commit(self._note, tuple(entries)))
-                self._publish(finished)
+                tail = self._catch_up()
+                first = tail.edge.size
+                commit = Commit.of(b"", entries)
+                finished = len(tail.finished)
+                tail.extend(commit)
+                head = Checkpoint(self._key.name, tail.edge.size, tail.edge.root)
+                note = head.sign(signer)
+                tail.journal.append(Commit(note, commit.framed, commit.leaves))
+                tail.head, tail.note, self._behind = head, note, True
+                self._queue(tail.finished[finished:])
             except BaseException:
-                self.close()
+                self._forget()
                 self._distrusted = True
                 raise
+            self._publish_at_leisure(tail)
             return first
 
-    def recover(self) -> None:
-        """Finish what a crash interrupted. IntegrityError where that is not what happened."""
+    def publish(self) -> None:
+        """Let everybody see what is logged; finishes what a crash interrupted.
+
+        Raises IntegrityError where journal, tiles and checkpoint differ in a way no crash explains.
+        """
         with store_errors(self._folder), exclusive(self._folder / LOCK, self._wait):
-            self.close()
-            self._catch_up()
+            try:
+                tail = self._catch_up()
+                if tail.journal.end >= SHORT:
+                    self._tail = self._fold(tail)
+                elif self._behind:
+                    self._publish(tail)
+            except BaseException:
+                self._forget()
+                raise
 
     def close(self) -> None:
-        """Forget what is in memory; the next append reads it again."""
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        """Publish what is not yet, and give files and the thread back."""
+        tail = self._tail if self._process == os.getpid() else None
+        try:
+            if tail is not None and (self._behind or tail.journal.end >= SHORT):
+                self.publish()
+        finally:
+            self._forget()
 
-    def _catch_up(self) -> Journal:
-        journal, finished = self._journal, list[Named]()
-        if journal is None or not journal.current:
-            self.close()
-            journal, finished = self._load()
-            behind = True
-        else:
-            commits = journal.read()
-            behind = bool(commits)
-            finished = self._replay(commits)
-        if behind:
-            shown = self._check_against_journal()
-            self._mend(finished, shown)
-        if journal.end >= ROOM or self._distrusted:
-            journal = self._fold()
-        self._journal = journal
-        return journal
+    def _forget(self) -> None:
+        """Let go of all that is in memory; the next append reads it again."""
+        if self._helper is not None and self._process == os.getpid():
+            self._helper.shutdown(wait=True)
+        if self._tail is not None:
+            self._tail.journal.close()
+        self._tail, self._helper, self._queued = None, None, []
+        self._behind, self._process = False, os.getpid()
 
-    def _load(self) -> tuple[Journal, list[Named]]:
-        """Open the journal and rebuild the edge from the tiles before it and the commits in it."""
-        path = self._folder / JOURNAL
-        journal = self._journal = Journal(path, writable=True)
-        commits = journal.read()
-        if not commits:
-            raise IntegrityError("the journal's first commit is damaged", where=str(path))
-        base = Checkpoint.open(commits[0].note, self._key, where=str(path))
-        self._base, self._note = base.size, commits[0].note
-        self._edge = edge_at(self._folder, base.size)
-        if self._edge.root != base.root:
+    def _catch_up(self) -> Tail:
+        tail = self._tail
+        if tail is None or self._process != os.getpid() or not tail.journal.current:
+            self._forget()
+            tail = self._tail = Tail.open(self._folder, self._key, writable=True)
+            self._look_at_published(tail)
+        elif tail.read_on(self._key, interrupted=True):
+            self._look_at_published(tail)
+        if tail.journal.end >= ROOM or self._distrusted:
+            tail = self._tail = self._fold(tail)
+        return tail
+
+    def _look_at_published(self, tail: Tail) -> None:
+        """Find out what there is to publish, after others wrote or a crash came."""
+        path = self._folder / CHECKPOINT
+        note = path.read_bytes() if path.exists() else b""
+        shown = Checkpoint.open(note, self._key, where=str(path)) if note else None
+        if shown is not None and shown.size > tail.head.size:
             raise IntegrityError(
-                f"tiles of the first {base.size} entries do not hash to their checkpoint",
-                where=str(self._folder),
-                fix="strongroom ledger verify says where",
-            )
-        return journal, self._replay(commits[1:])
-
-    def _replay(self, commits: Iterable[Commit]) -> list[Named]:
-        finished: list[Named] = []
-        for commit in commits:
-            finished += self._edge.extend(commit.entries)
-            self._note = commit.note
-        return finished
-
-    def _check_against_journal(self) -> int | None:
-        """Never build on a journal that says other things than were signed and published.
-
-        Gives the size of the published checkpoint, None where there is none.
-        """
-        where = str(self._folder / JOURNAL)
-        head = Checkpoint.open(self._note, self._key, where=where)
-        if (head.size, head.root) != (self._edge.size, self._edge.root):
-            raise IntegrityError("the journal does not hash to its checkpoint", where=where)
-        published = read_published(self._folder)
-        if published is None:
-            return None
-        shown = Checkpoint.open(published, self._key, where=str(self._folder / CHECKPOINT))
-        if shown.size > head.size:
-            raise IntegrityError(
-                f"the journal ends at {head.size} entries, {shown.size} were published: it is"
-                " damaged or was cut",
-                where=where,
+                f"the journal ends at {tail.head.size} entries, {shown.size} were published: it"
+                " is damaged or was put back",
+                where=str(self._folder / JOURNAL),
                 fix="strongroom ledger verify says what is left",
             )
-        if shown.size == head.size and shown.root != head.root:
-            raise IntegrityError("checkpoint and journal differ", where=where)
-        return shown.size
+        if shown is not None and shown.size == tail.head.size and shown.root != tail.head.root:
+            raise IntegrityError("checkpoint and journal differ", where=str(path))
+        tail.journal.mark()
+        self._queue(_lost(tail.finished, self._folder))
+        behind = shown is None or shown.size < tail.head.size
+        self._behind = bool(behind or self._queued or _lost(tail.edge.partial(), self._folder))
 
-    def _mend(self, finished: Sequence[Named], shown: int | None) -> None:
-        """Publish again what a crash can have kept from being published, and nothing else.
+    def _queue(self, finished: Sequence[Named]) -> None:
+        """Have full tiles written, without waiting for it."""
+        if finished:
+            self._queued.append((finished, self._later(_write, self._folder, finished)))
 
-        A crash leaves files missing or short, never changed: those are left for `verify` to find.
+    def _later(self, act: Callable[_P, None], *args: _P.args, **named: _P.kwargs) -> Future[None]:
+        if self._helper is None:
+            self._helper = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        return self._helper.submit(act, *args, **named)
+
+    def _publish_at_leisure(self, tail: Tail) -> None:
+        """Publish if it is time. That it cannot be shown yet does not undo what was logged.
+
+        The next append, or `close`, tries again.
         """
-        for tile, data in (*finished, *self._edge.partial()):
-            path = self._folder / tile.path
-            if not path.exists() or path.stat().st_size < len(data):
-                replace(path, data)
-        if shown != self._edge.size:
-            replace(self._folder / CHECKPOINT, self._note)
-        self._remove_replaced(finished)
+        if time.monotonic() - self._published_at < self._pace:
+            return
+        try:
+            self._publish(tail)
+        except OSError as error:
+            log.warning("logged %d entries, but cannot publish: %s", tail.head.size, error)
+            self._forget()
 
-    def _publish(self, finished: Sequence[Named]) -> None:
-        for tile, data in (*finished, *self._edge.partial()):
-            replace(self._folder / tile.path, data)
-        replace(self._folder / CHECKPOINT, self._note)
-        self._remove_replaced(finished)
+    def _publish(self, tail: Tail) -> None:
+        full: list[Named] = []
+        for tiles, written in self._queued:
+            written.result()
+            full += tiles
+        self._queued = []
+        _write(self._folder, tail.edge.partial())
+        replace(f"{self._folder}/{CHECKPOINT}", tail.note)
+        self._remove_partial(tile for tile, _ in full if tile not in tail.needed)
+        self._published_at = time.monotonic()
+        self._behind = False
 
-    def _remove_replaced(self, finished: Iterable[Named]) -> None:
-        for tile, _ in finished:
+    def _remove_partial(self, full: Iterable[Tile]) -> None:
+        for tile in full:
             shutil.rmtree(self._folder / f"{tile.path}.p", ignore_errors=True)
 
-    def _fold(self) -> Journal:
-        """Sync all that was published since the journal began, then begin a new one."""
-        paths = [self._folder / t.path for t in tiles_of(self._edge.size, since=self._base)]
-        paths.append(self._folder / CHECKPOINT)
-        for path in paths:
-            sync(path)
-        for folder in sorted({above for path in paths for above in _above(path, self._folder)}):
-            sync(folder)
-        create_journal(self._folder / JOURNAL, self._note)
-        self.close()
-        self._base = self._edge.size
+    def _fold(self, tail: Tail) -> Tail:
+        """Make durable in the tiles all that the journal holds, then begin a new one."""
+        if self._distrusted:
+            self._queue(tail.finished)
+        self._publish(tail)
+        paths = [self._folder / tile.path for tile, _ in (*tail.finished, *tail.edge.partial())]
+        sync_file_system(self._folder, paths)
+        create_journal(self._folder / JOURNAL, tail.note)
+        self._later(tail.journal.close)  # frees the old file, which can take long
+        self._remove_partial(tile for tile, _ in tail.finished)
         self._distrusted = False
         journal = Journal(self._folder / JOURNAL, writable=True)
-        journal.read()
-        return journal
+        journal.read(interrupted=True)
+        return Tail(self._folder, journal, tail.head, tail.note, tail.edge)
 
 
-def edge_at(folder: Path, size: int) -> Edge:
-    """The right edge of the log in `folder` at `size`, from its tiles. Raises IntegrityError."""
-    snapshot = Snapshot(folder, size)
-    bundle = encode_bundle(snapshot.entries(size // WIDTH)) if size % WIDTH else b""
-    return Edge.at(size, snapshot.node, bundle)
+def _write(folder: Path, tiles: Sequence[Named]) -> None:
+    for tile, data in tiles:
+        replace(f"{folder}/{tile.path}", data)
 
 
-def read_published(folder: Path) -> bytes | None:
-    """The published checkpoint; None where there is none yet, or a power cut left it empty."""
-    try:
-        return (folder / CHECKPOINT).read_bytes() or None
-    except FileNotFoundError:
-        return None
+def _lost(made: Sequence[Named], folder: Path) -> list[Named]:
+    """Tiles that a crash kept from the disk: missing or short.
+
+    A crash never leaves a tile changed; such a one is left alone, for `verify` to find.
+    """
+    return [
+        (tile, data)
+        for tile, data in made
+        if not (path := folder / tile.path).exists() or path.stat().st_size < len(data)
+    ]
 
 
-def _above(path: Path, folder: Path) -> Iterable[Path]:
+def _above(path: Path, folder: Path) -> list[Path]:
     """The folders from `path` up to and with `folder`."""
     return [parent for parent in path.parents if parent == folder or folder in parent.parents]
