@@ -154,7 +154,7 @@ def _value(measure: Measure, found: Ranking) -> float:
 
 
 def _between(name: str, value: float, drawn: Floats, n: int, method: str) -> Metric:
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = np.quantile(drawn, [0.025, 0.975]).tolist()
     return Metric(name, value, min(value, low), max(value, high), n, method=method)
 
 
