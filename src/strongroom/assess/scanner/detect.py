@@ -36,10 +36,6 @@ def _magic(*heads: bytes) -> Test:
     return lambda head: head.startswith(heads)
 
 
-def _is_pickle(head: bytes) -> bool:
-    return head[:1] == b"\x80" and head[1:2] <= b"\x05" and len(head) > 2
-
-
 def _empty(_stream: Stream, _place: Place) -> Scanned:
     return Scanned("empty")
 
@@ -74,7 +70,7 @@ def _unrecognised(stream: Stream, place: Place) -> Scanned:
 
 _READERS: Final[tuple[tuple[str, Test, Scan], ...]] = (
     ("empty", lambda head: not head, _empty),
-    ("pickle", _is_pickle, pickles.scan_file),
+    ("pickle", pickles.has_magic, pickles.scan_file),
     ("zip", _magic(b"PK\x03\x04", b"PK\x05\x06"), zips.scan),
     ("hdf5", _magic(b"\x89HDF\r\n\x1a\n"), hdf5.scan),
     ("npy", _magic(b"\x93NUMPY"), npy.scan),

@@ -59,7 +59,7 @@ class Guards:
             return Said(f"it reserves {items[0]} bytes", Rating.REVIEW, "resource_exhaustion")
         return FINE
 
-    def _type_of(self, items: list[Any], size: int) -> Said:
+    def _type_of(self, _items: list[Any], size: int) -> Said:
         return FINE if size == 1 else Said("it makes a new class", attack="class_creation")
 
     def _instantiates(self, items: list[Any], size: int) -> Said:

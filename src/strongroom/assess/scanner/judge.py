@@ -54,8 +54,10 @@ class PickleJudge:
         persistent: bool = False,
         local: frozenset[str] = frozenset(),
     ) -> None:
-        """`nested` scans bytes that a reviewed symbol would load; `persistent` says that the
-        format has persistent ids; `local` names top modules that the format brings itself.
+        """Judge one stream.
+
+        `nested` scans bytes that a reviewed symbol would load; `persistent` says that the format
+        has persistent ids; `local` names top modules that the format brings itself.
         """
         self._book: Book = book()
         self._guards = Guards(self._book)
@@ -78,6 +80,11 @@ class PickleJudge:
             (h.rating for h in self._found.values()), key=lambda r: r.rank, default=Rating.CLEAN
         )
 
+    def adopt(self, hazards: Iterable[Hazard]) -> None:
+        """Take over what another judge found in the same stream."""
+        for hazard in hazards:
+            self._add(hazard, key=f"{hazard.rule}:{hazard.call}")
+
     # --- told by the machine
 
     def refer(self, symbol: Global, protocol: int) -> None:
@@ -99,7 +106,7 @@ class PickleJudge:
     def call(self, callee: Any, args: Any, offset: int, how: str) -> Any:
         """Something is called."""
         if isinstance(callee, Global):
-            return self._call_symbol(callee, args, offset, how)
+            return self._call_symbol(callee, args, offset)
         if how in _FILLERS:
             if isinstance(callee, Made) and not callee.allowed:
                 self._add(_computed(f"{render(callee)}.{how}({render_args(args)})", offset))
@@ -117,7 +124,7 @@ class PickleJudge:
                 Hazard(
                     "pickle.patches_symbol",
                     Rating.BLOCK,
-                    f"sets attributes of {target.dotted} itself: changes code that is already loaded",
+                    f"sets attributes of {target.dotted} itself: changes code already loaded",
                     Severity.CRITICAL,
                     offset,
                     call=f"{target.dotted}.__dict__.update({render(state)})"[:CALL],
@@ -188,7 +195,7 @@ class PickleJudge:
                 key=symbol.dotted,
             )
 
-    def _call_symbol(self, callee: Global, args: Any, offset: int, how: str) -> Any:
+    def _call_symbol(self, callee: Global, args: Any, offset: int) -> Any:
         if callee.allowed:
             return self._call_reviewed(callee, args, offset)
         self.called = True
@@ -214,7 +221,7 @@ class PickleJudge:
             inner = said.refers
             self.refer(inner, protocol=5)
             if said.calls and not inner.allowed:
-                self._call_symbol(inner, said.arguments, offset, "new")
+                self._call_symbol(inner, said.arguments, offset)
             return inner if not said.calls else Made(inner, args, allowed=inner.allowed)
         if said.trouble:
             self._add(

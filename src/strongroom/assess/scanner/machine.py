@@ -12,7 +12,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from strongroom.assess.scanner.memo import Memo
+from strongroom.assess.scanner.memo import Memo, Overlay
 from strongroom.assess.scanner.stream import Stream
 from strongroom.assess.scanner.values import (
     COMPUTED,
@@ -75,7 +75,7 @@ class Machine:
         self.judge = judge
         self.stack: list[Any] = []
         self.marks: list[int] = []
-        self.memo = Memo()
+        self.memo: Memo = Memo()
         self.protocol = 0
         self.frame_end = 0
         """Offset at which the last frame ends."""
@@ -84,6 +84,13 @@ class Machine:
         self.inner_left = 3 * INNER
         self.acted = False
         """Whether anything was imported or called."""
+
+    def fork(self, stream: Stream, judge: Judge) -> Machine:
+        """A machine in this state that goes on with other bytes, and leaves this one as it is."""
+        other = Machine(stream, judge)
+        other.stack, other.marks = self.stack[:], self.marks[:]
+        other.memo, other.protocol = Overlay(self.memo), self.protocol
+        return other
 
     def run(self) -> Any:
         """Follow to STOP and give the value. Raises Broken, Truncated, LimitError."""
@@ -271,7 +278,7 @@ def _op_string(m: Machine) -> None:
     if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"'):
         raise Broken("the string has no quotes")
     try:
-        data, _ = codecs.escape_decode(line[1:-1])  # type: ignore[attr-defined]
+        data, _ = codecs.escape_decode(line[1:-1])
     except ValueError as error:
         raise Broken("bad escape") from error
     m.push(_short(_text(data, "latin-1")))

@@ -67,5 +67,23 @@ class Memo:
             raise LimitError(f"more than {MOST} symbols in a pickle's memo")
 
 
+class Overlay(Memo):
+    """A memo on top of another, which stays as it is."""
+
+    __slots__ = ("_below",)
+
+    def __init__(self, below: Memo) -> None:
+        super().__init__()
+        self._below = below
+        self._dense = len(below)
+
+    def __contains__(self, index: int) -> bool:
+        return super().__contains__(index) or index in self._below
+
+    def get(self, index: int) -> Any:
+        """What was stored here, else below."""
+        return self._kept[index] if index in self._kept else self._below.get(index)
+
+
 def _like_a_name(text: str) -> bool:
     return text.replace(".", "_").isidentifier()

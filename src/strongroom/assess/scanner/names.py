@@ -1,4 +1,4 @@
-"""Judges symbols that a format names in text: skops schemas, Keras configurations, MLmodel files."""
+"""Judges symbols that formats name in text: skops schemas, Keras configurations, MLmodel files."""
 
 from __future__ import annotations
 

@@ -37,9 +37,9 @@ class Place:
     depth: int = 0
 
     def descend(self, stream: Stream, name: str, read: Scan | None = None) -> Scanned:
-        """Scan what lies inside under `name`, with its hazards placed there; `read` where the
-        format is known already.
+        """Scan what lies inside under `name`, with its hazards placed there.
 
+        `read` is for a format that is known already.
         Raises LimitError when containers are nested too deeply.
         """
         if self.depth >= self.budget.limits.depth:

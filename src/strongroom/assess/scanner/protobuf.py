@@ -23,8 +23,9 @@ def varint(stream: Stream) -> int:
 
 
 def fields(stream: Stream, end: int | None) -> Iterator[tuple[int, int, int]]:
-    """Field number, wire type, and length (of bytes) or value (of varints), up to offset `end`,
-    or to the end of the stream.
+    """Field number, wire type, and length (of bytes) or value (of varints).
+
+    Reads up to offset `end`, or to the end of the stream.
 
     The stream stands at the start of a length-delimited field's bytes when it is given; what the
     caller leaves unread is passed over. Raises Truncated for what is no message.

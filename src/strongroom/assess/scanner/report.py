@@ -6,10 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from strongroom.domain.evidence import Finding
 from strongroom.domain.outcome import Outcome, Severity
+
+RUNS_INSTRUCTIONS: Final = "format.runs_instructions"
+"""The rule of the note that stands in every report on a pickle."""
 
 
 class Rating(StrEnum):
@@ -68,11 +71,12 @@ class Hazard:
 
     def to_finding(self, path: str) -> Finding:
         """As the house's record: block is a fail, review and unknown could not be told."""
+        outcome = {Rating.BLOCK: Outcome.FAIL, Rating.CLEAN: Outcome.PASS}
         place = path + (f"!{self.member}" if self.member else "")
         facts = {"call": self.call, "attack": self.attack, "verdict": self.rating.value}
         return Finding(
             f"supply_chain.{self.rule}",
-            Outcome.FAIL if self.rating is Rating.BLOCK else Outcome.UNKNOWN,
+            outcome.get(self.rating, Outcome.UNKNOWN),
             self.message,
             self.severity,
             place if self.offset is None else f"{place}@{self.offset}",
@@ -94,10 +98,15 @@ class FileReport:
 
     @classmethod
     def of(cls, path: Path, format_: str, hazards: Iterable[Hazard]) -> FileReport:
-        """Rate a file by its worst hazard."""
-        found = tuple(hazards)
+        """Rate a file by its worst hazard, and put the worst first."""
+        found = tuple(sorted(hazards, key=lambda h: -h.rating.rank))
         worst = max((h.rating for h in found), key=lambda r: r.rank, default=Rating.CLEAN)
         return cls(path, format_, worst, found)
+
+    @property
+    def runs_instructions(self) -> bool:
+        """Whether loading means to run what the file says, however harmless it is today."""
+        return any(hazard.rule == RUNS_INSTRUCTIONS for hazard in self.findings)
 
     def to_dict(self) -> Mapping[str, Any]:
         """A `files` item of the machine contract."""

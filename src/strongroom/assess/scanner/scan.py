@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from io import BytesIO
 from pathlib import Path
@@ -15,14 +14,16 @@ from strongroom.domain.errors import LimitError
 
 
 def scan_file(path: Path, limits: Limits | None = None) -> FileReport:
-    """Judge one file without loading it. Never raises for what is in the file, or for its absence:
-    what could not be judged is a report with the verdict `unknown`.
+    """Judge one file without loading it.
+
+    Never raises for what is in the file, nor for its absence: what could not be judged is a report
+    with the verdict `unknown`.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for ever
+            hazard = unjudged("file.special", "not a regular file")
+            return FileReport.of(path, "special", [hazard])
         with path.open("rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                hazard = unjudged("file.special", "not a regular file")
-                return FileReport.of(path, "special", [hazard])
             return _scan(Stream(file, Budget(limits or Limits()), seekable=True), path)
     except OSError as error:
         hazard = unjudged("file.unreadable", f"cannot be read: {error.strerror or error}")

@@ -106,7 +106,7 @@ class Stream:
         self._fill(count)
         return self._buffer[self._position : self._position + count]
 
-    def read(self, count: int) -> bytes:
+    def read(self, count: int = CHUNK, /) -> bytes:
         """Up to `count` bytes."""
         self._fill(count)
         data = self._buffer[self._position : self._position + count]

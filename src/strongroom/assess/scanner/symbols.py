@@ -112,8 +112,10 @@ def book() -> Book:
 
 
 def allowed_symbols() -> frozenset[Symbol]:
-    """Every `(module, name)` that was reviewed, those with a condition on their arguments among
-    them: admit them only for bytes that the scanner has just called clean.
+    """Every `(module, name)` that was reviewed.
+
+    Those with a condition on their arguments are among them: admit them only for bytes that the
+    scanner has just called clean.
     """
     return frozenset(book().allowed)
 

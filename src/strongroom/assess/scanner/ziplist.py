@@ -1,7 +1,7 @@
-"""A ZIP reader that believes neither the directory nor the headers, and says where they disagree.
+"""A ZIP reader that believes neither directory nor headers, and says where they disagree.
 
-Loaders read zips in different ways: Python's zipfile trusts the central directory and stops at a bad
-checksum or a flag; PyTorch's miniz and others do not. What one sees and another does not is how
+Loaders read zips in different ways: Python's zipfile trusts the central directory and stops at a
+bad checksum or a flag; PyTorch's miniz and others do not. What one sees and another does not is how
 payloads get past scanners (CVE-2025-1944, CVE-2025-1945, CVE-2025-10156).
 """
 
@@ -194,10 +194,8 @@ class Member:
         size = CHUNK if size < 0 else size
         if self.damaged is not None:
             return b""
-        if self._unpack is None:
-            data = self._packed(size)
-        else:
-            data = self._inflate(self._unpack, size)
+        unpack = self._unpack
+        data = self._packed(size) if unpack is None else self._inflate(unpack, size)
         self._out += len(data)
         if self._whole:
             self._crc = zlib.crc32(data, self._crc)

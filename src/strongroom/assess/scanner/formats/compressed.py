@@ -23,8 +23,15 @@ _ERRORS: Final = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
 class Decompressor(Protocol):
     """What zlib's, bz2's and lzma's decompressors have in common after `adapt`."""
 
-    eof: bool
-    unused_data: bytes
+    @property
+    def eof(self) -> bool:
+        """Whether the member has ended."""
+        ...
+
+    @property
+    def unused_data(self) -> bytes:
+        """What follows the member."""
+        ...
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         """At most `max_length` bytes of output."""
@@ -182,13 +189,13 @@ def scan(stream: Stream, place: Place) -> Scanned:
     source = Unpacked(stream, CODECS[name][1], stream)
     inner = place.descend(Stream(source, place.budget), name)
     label = "joblib" if inner.format == "pickle" else inner.format
-    hazards = [*inner.hazards, *_trailing(source, place)]
+    hazards = [*inner.hazards, *_trailing(source)]
     if source.damaged is not None:
         hazards.append(unjudged("compressed.damaged", f"{name} data is damaged: {source.damaged}"))
     return Scanned(f"{label}+{name}", tuple(hazards))
 
 
-def _trailing(source: Unpacked, place: Place) -> list[Hazard]:
+def _trailing(source: Unpacked) -> list[Hazard]:
     if not source.rest.strip(b"\0"):
         return []
     return [

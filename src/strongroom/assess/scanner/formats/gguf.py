@@ -18,7 +18,7 @@ TEXT: Final = 1 << 20
 PAIRS: Final = 1 << 20
 
 
-def scan(stream: Stream, place: Place) -> Scanned:
+def scan(stream: Stream, _place: Place) -> Scanned:
     """Read the metadata."""
     stream.take(4)
     version = _number(stream, "<I")
@@ -26,22 +26,24 @@ def scan(stream: Stream, place: Place) -> Scanned:
         return Scanned("gguf", (unjudged("gguf.version", f"version {version} is not known"),))
     _tensors, pairs = _number(stream, "<Q"), _number(stream, "<Q")
     hazards: list[Hazard] = []
+    if pairs > PAIRS:
+        return Scanned("gguf", (_broken(stream),))
     try:
-        if pairs > PAIRS:
-            raise Truncated
         for _ in range(pairs):
             hazards.extend(_pair(stream))
     except Truncated:
-        hazards.append(
-            odd(
-                "gguf.broken",
-                "the metadata does not hold together: lengths reach beyond the file",
-                offset=stream.tell(),
-                attack="memory_corruption",
-                references=("CVE-2024-21802", "CWE-190"),
-            )
-        )
+        hazards.append(_broken(stream))
     return Scanned("gguf", tuple(hazards))
+
+
+def _broken(stream: Stream) -> Hazard:
+    return odd(
+        "gguf.broken",
+        "the metadata does not hold together: lengths reach beyond the file",
+        offset=stream.tell(),
+        attack="memory_corruption",
+        references=("CVE-2024-21802", "CWE-190"),
+    )
 
 
 def _pair(stream: Stream) -> Iterator[Hazard]:

@@ -1,4 +1,4 @@
-"""ONNX: nothing in a graph is code, but weights may lie in other files, and operators may be native.
+"""ONNX: no code in a graph, but weights may lie in other files and operators in native libraries.
 
 Field numbers are those of onnx/onnx.proto (IR version 13 and before).
 """
@@ -183,7 +183,7 @@ def _python(domain: str, operator: str) -> Hazard:
 def _custom(domain: str, operator: str) -> Hazard:
     return odd(
         "onnx.custom_operator",
-        f"needs the operator {domain[:100]}.{operator[:100]} from a native library that is not ONNX's",
+        f"needs the operator {domain[:100]}.{operator[:100]} from somebody's native library",
         attack="native_code",
         references=("CWE-114",),
         call=f"{domain}.{operator}(…)"[:300],

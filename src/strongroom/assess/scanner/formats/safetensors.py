@@ -57,15 +57,12 @@ def _spans(header: Any) -> tuple[list[tuple[int, int]], list[Hazard]]:
         if name == "__metadata__":
             continue
         offsets = tensor.get("data_offsets") if isinstance(tensor, dict) else None
-        sound = (
-            isinstance(offsets, list) and len(offsets) == 2 and all(type(o) is int for o in offsets)
-        )
-        if not sound or not 0 <= offsets[0] <= offsets[1]:
-            hazards.append(
-                odd("safetensors.bad_tensor", f"tensor {name[:100]!r} has no sound place")
-            )
-        else:
-            spans.append((offsets[0], offsets[1]))
+        match offsets:
+            case [int() as start, int() as stop] if 0 <= start <= stop:
+                spans.append((start, stop))
+            case _:
+                text = f"tensor {name[:100]!r} has no sound place"
+                hazards.append(odd("safetensors.bad_tensor", text))
     return spans, hazards
 
 

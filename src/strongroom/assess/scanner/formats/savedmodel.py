@@ -49,7 +49,7 @@ def plausible(head: bytes) -> bool:
     return head.startswith(b"\x08\x01\x12") and len(head) > 16
 
 
-def scan(stream: Stream, place: Place) -> Scanned:
+def scan(stream: Stream, _place: Place) -> Scanned:
     """Walk to every operator."""
     found: dict[str, Hazard] = {}
     try:

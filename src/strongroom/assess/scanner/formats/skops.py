@@ -14,7 +14,38 @@ from strongroom.assess.scanner.stream import Stream
 _OPERATOR: Final = ("CVE-2025-54412", "CWE-502")
 _METHOD: Final = ("CVE-2025-54413", "CWE-502")
 _PLAIN: Final = frozenset(
-    ["DictNode", "DefaultDictNode", "ListNode", "SetNode", "TupleNode", "TypeNode", "SliceNode", "ObjectNode", "JsonNode", "BytesNode", "BytearrayNode", "ConstructorFromReduceNode", "NdArrayNode", "MaskedArrayNode", "RandomStateNode", "RandomGeneratorNode", "DTypeNode", "SparseMatrixNode", "TreeNode", "LossNode", "CachedNode", "FunctionNode", "PartialNode", "MethodNode", "OperatorFuncNode", "QuantileForestNode", "ReduceNode", "KDTreeNode", "_DictWithDeprecatedKeysNode", "SGDNode"]
+    [
+        "DictNode",
+        "DefaultDictNode",
+        "ListNode",
+        "SetNode",
+        "TupleNode",
+        "TypeNode",
+        "SliceNode",
+        "ObjectNode",
+        "JsonNode",
+        "BytesNode",
+        "BytearrayNode",
+        "ConstructorFromReduceNode",
+        "NdArrayNode",
+        "MaskedArrayNode",
+        "RandomStateNode",
+        "RandomGeneratorNode",
+        "DTypeNode",
+        "SparseMatrixNode",
+        "TreeNode",
+        "LossNode",
+        "CachedNode",
+        "FunctionNode",
+        "PartialNode",
+        "MethodNode",
+        "OperatorFuncNode",
+        "QuantileForestNode",
+        "ReduceNode",
+        "KDTreeNode",
+        "_DictWithDeprecatedKeysNode",
+        "SGDNode",
+    ]
 )
 """Loaders that skops has, 0.1 to 0.16."""
 _OPERATORS: Final = frozenset({"attrgetter", "itemgetter", "methodcaller"})
@@ -43,7 +74,7 @@ def _schema(stream: Stream, _place: Place) -> Scanned:
 
 def _node(path: str, node: dict[str, Any]) -> Iterator[Hazard]:
     loader, name, module = node["__loader__"], node.get("__class__"), node.get("__module__")
-    if not all(isinstance(part, str) for part in (loader, name, module)):
+    if not (isinstance(loader, str) and isinstance(name, str) and isinstance(module, str)):
         yield odd("skops.broken_node", f"the node at {path or 'the root'} is malformed")
         return
     if loader not in _PLAIN:

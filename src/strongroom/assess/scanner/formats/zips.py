@@ -143,7 +143,7 @@ def _disagreement(entry: Entry, local: Local) -> Iterator[Hazard]:
     if local.name != entry.name:
         yield odd(
             "zip.header_mismatch",
-            f"one entry has two names: {entry.name!r} in the directory, {local.name!r} before its data",
+            f"two names for one entry: {entry.name!r} in the directory, {local.name!r} at its data",
             offset=entry.offset,
             attack="parser_differential",
             references=_MISMATCH,
@@ -231,15 +231,13 @@ def _gaps(file: Seekable, listing: Directory, place: Place) -> Iterator[Hazard]:
 def _gap(file: Seekable, start: int, end: int, place: Place) -> Iterator[Hazard]:
     file.seek(start)
     head = file.read(min(end - start, 4096))
-    if start and not head.startswith(b"PK\x03\x04"):
-        if end - start <= DESCRIPTOR or not head[DESCRIPTOR:].strip(b"\0"):
-            return
     hidden = head.startswith(b"PK\x03\x04")
+    filler = end - start <= DESCRIPTOR or not head[DESCRIPTOR:].strip(b"\0")
+    if start and not hidden and filler:
+        return
     yield odd(
         "zip.hidden_entry" if hidden else "zip.foreign_bytes",
-        "an entry that the directory does not name"
-        if hidden
-        else f"{end - start} bytes that belong to no entry",
+        "an entry that the directory does not name" if hidden else "bytes that belong to no entry",
         offset=start,
         attack="parser_differential",
         references=_MISMATCH,

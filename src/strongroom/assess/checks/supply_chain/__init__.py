@@ -1,0 +1,1 @@
+"""Checks on what the system is made of and where it came from."""

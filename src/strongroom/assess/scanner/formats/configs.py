@@ -1,0 +1,84 @@
+"""JSON files: models that are JSON, and configurations that bring code or templates with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+from strongroom.assess.scanner.formats.jinja import judge_template
+from strongroom.assess.scanner.formats.keras import judge_config
+from strongroom.assess.scanner.jsons import NotJson, dicts, parse
+from strongroom.assess.scanner.place import Scanned, odd, unjudged
+from strongroom.assess.scanner.report import Hazard, Rating
+
+_REMOTE: Final = ("CWE-94", "CWE-829", "AML.T0010.003")
+Document = dict[str, Any]
+
+
+def recognise(text: str, name: str) -> Scanned | None:
+    """Judge JSON."""
+    if text.lstrip("\ufeff \t\r\n")[:1] not in {"{", "["}:
+        return None
+    try:
+        document = parse(text.encode("utf-8", "replace"))
+    except NotJson as error:
+        if not name.endswith(".json"):
+            return None
+        return Scanned("json", (unjudged("json.broken", f"not JSON: {error}"),))
+    if isinstance(document, dict):
+        for kind, matches, judge in _KINDS:
+            if matches(document):
+                return Scanned(kind, tuple(judge(document)))
+    return Scanned("json", tuple(_bundled(document)))
+
+
+def _bundled(document: Any) -> Iterator[Hazard]:
+    """Code and templates that a Hugging Face configuration brings."""
+    for path, node in dicts(document):
+        where = path.strip(".") or "the file"
+        if remote := node.get("auto_map") or node.get("custom_pipelines"):
+            elsewhere = "--" in str(remote)
+            yield odd(
+                "config.remote_code",
+                f"{where} names Python that runs when it is loaded with trust_remote_code"
+                + (", from another repository" if elsewhere else ""),
+                attack="bundled_code",
+                references=_REMOTE,
+                rating=Rating.BLOCK if elsewhere else Rating.REVIEW,
+                call=f"import_from_repository({str(remote)[:200]})",
+            )
+        if node.get("trust_remote_code") is True:
+            yield odd(
+                "config.trusts_itself",
+                f"{where} says of itself that its remote code is to be trusted",
+                attack="self_whitelisting",
+                references=_REMOTE,
+                rating=Rating.BLOCK,
+            )
+        for template in _templates(node.get("chat_template")):
+            yield from judge_template(template, f"{path}.chat_template".strip("."))
+
+
+def _templates(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        named = (item.get("template") for item in value if isinstance(item, dict))
+        yield from (text for text in named if isinstance(text, str))
+    elif isinstance(value, dict):
+        yield from (text for text in value.values() if isinstance(text, str))
+
+
+def _nothing(_document: Document) -> Iterable[Hazard]:
+    return ()
+
+
+_KINDS: Final[
+    tuple[tuple[str, Callable[[Document], bool], Callable[[Document], Iterable[Hazard]]], ...]
+] = (
+    ("xgboost", lambda d: isinstance(d.get("learner"), dict), _nothing),
+    ("catboost", lambda d: "oblivious_trees" in d and "features_info" in d, _nothing),
+    ("notebook", lambda d: isinstance(d.get("cells"), list) and "nbformat" in d, _nothing),
+    ("keras-json", lambda d: "class_name" in d and "config" in d, judge_config),
+)
+"""Name, how it is recognised, who judges it."""
