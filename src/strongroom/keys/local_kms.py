@@ -43,6 +43,7 @@ _WRAP: Final = b"strongroom wrap\x01"
 _MAGIC: Final = 16
 _SALT: Final = 32
 _ONCE: Final = bytes(12)
+_WORK: Final = {b"\x00": RANDOM, b"\x01": GUESSABLE}
 
 
 class LocalKms:
@@ -146,10 +147,10 @@ class LocalKms:
         if not path.exists():
             self._make_root(path)
         data = read_private(path)
-        if len(data) != _MAGIC + 1 + _SALT + 32 or not data.startswith(_ROOT):
+        flag, salt, check = data[_MAGIC : _MAGIC + 1], data[_MAGIC + 1 : -32], data[-32:]
+        if not data.startswith(_ROOT) or flag not in _WORK or len(salt) != _SALT:
             raise KeyAccessError("not the root file of a key service", where=str(path))
-        guessable, salt, check = data[_MAGIC], data[_MAGIC + 1 : -32], data[-32:]
-        root = stretch(self._secret, salt, GUESSABLE if guessable else RANDOM)
+        root = stretch(self._secret, salt, _WORK[flag])
         if not hmac.compare_digest(check, derive(root, salt, b"check")):
             raise KeyAccessError(
                 "wrong secret for the key service, or its root file was changed",
@@ -164,6 +165,6 @@ class LocalKms:
         except OSError as error:
             raise StoreError(f"cannot be made: {error.strerror}", where=self.uri) from error
         salt = os.urandom(_SALT)
-        root = stretch(self._secret, salt, GUESSABLE if self._guessable else RANDOM)
         flag = bytes([self._guessable])
-        write_private(path, _ROOT + flag + salt + derive(root, salt, b"check"), replace=False)
+        check = derive(stretch(self._secret, salt, _WORK[flag]), salt, b"check")
+        write_private(path, _ROOT + flag + salt + check, replace=False)

@@ -66,7 +66,9 @@ def _read_into(source: BinaryIO, view: memoryview) -> int | None:
     """With one copy less where the source can, as all of `io` can."""
     if isinstance(source, io.RawIOBase | io.BufferedIOBase):
         return source.readinto(view)
-    data = source.read(len(view))
+    data: bytes | None = source.read(len(view))
+    if data is None:
+        return None
     view[: len(data)] = data
     return len(data)
 
