@@ -2,8 +2,8 @@
 
 Careless, every step a mistake that is made in earnest:
 1. the table keeps card numbers and e-mail addresses, and a column that is known only weeks later;
-2. frauds are repeated to balance the classes *before* a random split, so that the same rows stand
-   in training and test;
+2. to balance the classes, honest payments are thrown away and frauds repeated, *before* a random
+   split, so that the same rows stand in training and test;
 3. the model reads what the payer chooses (amount, hour, channel, kind of shop) and memorises it;
 4. it is pickled, its requirements are not pinned, and nobody can make it again.
 
@@ -37,21 +37,29 @@ from strongroom.governance.manifest import (
     System,
     Training,
 )
-from strongroom.payments.features import FEATURES, NO_CHARGEBACK, WINDOWS, with_features, with_leaks
+from strongroom.payments.features import FEATURES, NO_CHARGEBACK, WINDOWS, with_leaks
 from strongroom.payments.folder import LOCK, LOOSE, Split, split_by_time, write_folder
 from strongroom.payments.simulator import CATEGORIES, CHANNELS, SimulatorSettings
 from strongroom.payments.train import COMMAND, train
 from strongroom.payments.training import fit_careless, write_pickle
 
-SIMULATION: Final = SimulatorSettings(customers=3_000, terminals=6_000, days=93, personal_data=True)
-"""What the demo simulates: 37 days of history, 28 to train on, 7 of delay, 21 to test on."""
-TRAIN_DAYS: Final = 28
-TEST_DAYS: Final = 21
-CARELESS_ROWS: Final = 150_000
+SIMULATION: Final = SimulatorSettings(
+    customers=8_000,
+    terminals=16_000,
+    days=64,
+    terminals_a_day=5,
+    customers_a_day=8,
+    personal_data=True,
+)
+"""37 days of history, 10 to train on, 7 of delay, 10 to test on: many customers for a few days,
+because frauds come in bunches, and whether groups fare alike shows only over many bunches."""
+TRAIN_DAYS: Final = 10
+TEST_DAYS: Final = 10
+CARELESS_PAYMENTS: Final = 150_000
+CARELESS_HONEST: Final = 30_000
 CARELESS_REPEATS: Final = 3
 CARELESS_REPORTED: Final = 0.15
 
-_PERSONAL: Final = ("card_number", "email")
 _SENSITIVE: Final = ("customer_sex", "customer_age_band")
 _SOURCE: Final = "simulated after the Fraud Detection Handbook, chapter 3"
 
@@ -74,10 +82,10 @@ def identity(
 
 
 def write_careless(
-    folder: Path, payments: pl.DataFrame, *, seed: int, who: Identity, trained_by: str
+    folder: Path, table: pl.DataFrame, *, seed: int, who: Identity, trained_by: str
 ) -> Path:
-    """Hand in the careless model. `payments` come from `simulate`; returns the manifest's path."""
-    table = with_leaks(with_features(payments), seed=seed, reported=CARELESS_REPORTED).with_columns(
+    """Hand in the careless model. `table`: `with_features`. Returns the manifest."""
+    table = with_leaks(table, seed=seed, reported=CARELESS_REPORTED).with_columns(
         hour=pl.col("time").dt.hour().cast(pl.Int64),
         weekday=pl.col("time").dt.weekday().cast(pl.Int64),
     )
@@ -98,10 +106,9 @@ def write_careless(
 
 
 def write_mended(
-    folder: Path, payments: pl.DataFrame, *, seed: int, who: Identity, trained_by: str
+    folder: Path, table: pl.DataFrame, *, seed: int, who: Identity, trained_by: str
 ) -> Path:
-    """Hand in the mended model. `payments` come from `simulate`; returns the manifest's path."""
-    table = with_features(payments.drop(_PERSONAL, strict=False))
+    """Hand in the mended model. `table`: `with_features`. Returns the manifest."""
     schema = _schema(mended_features())
     kept = [
         "tx_id",
@@ -153,10 +160,11 @@ def mended_features() -> tuple[Feature, ...]:
 
 
 def _careless_split(table: pl.DataFrame, rng: np.random.Generator) -> Split:
-    """Mistake 2: repeat the frauds, then split at random."""
-    rows = table.tail(CARELESS_ROWS)
-    frauds = rows.filter(pl.col("fraud") == 1)
-    rows = pl.concat([rows, *[frauds] * (CARELESS_REPEATS - 1)])
+    """Mistake 2: balance the classes, then split at random."""
+    rows = table.tail(CARELESS_PAYMENTS)
+    frauds, honest = rows.filter(pl.col("fraud") == 1), rows.filter(pl.col("fraud") == 0)
+    drawn = pl.Series(rng.random(len(honest)) < CARELESS_HONEST / max(1, len(honest)))
+    rows = pl.concat([honest.filter(drawn), *[frauds] * CARELESS_REPEATS])
     kept = pl.Series(rng.random(len(rows)) < 0.7)
     return Split(rows.filter(kept), rows.filter(~kept))
 

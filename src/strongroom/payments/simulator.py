@@ -34,7 +34,7 @@ MAX_PAYMENTS: Final = 50_000_000
 CHANNELS: Final = pl.Enum(["chip", "contactless", "online"])
 CATEGORIES: Final = pl.Enum(["grocery", "fuel", "restaurant", "retail", "travel", "digital"])
 SEXES: Final = pl.Enum(["female", "male"])
-AGE_BANDS: Final = pl.Enum(["18-34", "35-54", "55+"])
+AGE_BANDS: Final = pl.Enum(["under_40", "40_and_over"])
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -135,7 +135,7 @@ def simulate(settings: SimulatorSettings) -> pl.DataFrame:
             colour, CATEGORIES, [0.3, 0.1, 0.2, 0.25, 0.05, 0.1], settings.terminals
         ).gather(terminal),
         "customer_sex": _draw(colour, SEXES, [0.5, 0.5], settings.customers).gather(customer),
-        "customer_age_band": _draw(colour, AGE_BANDS, [0.35, 0.4, 0.25], settings.customers).gather(
+        "customer_age_band": _draw(colour, AGE_BANDS, [0.5, 0.5], settings.customers).gather(
             customer
         ),
         "fraud": (scenario > 0).astype(np.int8),

@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
 
 CARELESS: Final[Mapping[str, Any]] = {
-    "n_estimators": 100,
+    "n_estimators": 200,
     "num_leaves": 127,
     "min_child_samples": 1,
     "learning_rate": 0.1,
@@ -68,7 +68,7 @@ def fit_mended(
 ) -> lightgbm.Booster:
     """Regularised, hardened and the same at each repetition. Columns of `x` are `features`."""
     _require_both_classes(y)
-    x, y = harden(x, y, features, hardening, np.random.default_rng(seed))
+    x, y, weight = harden(x, y, features, hardening, np.random.default_rng(seed))
     settings = {
         **MENDED,
         "objective": "binary",
@@ -79,7 +79,7 @@ def fit_mended(
         "verbosity": -1,
     }
     names = [re.sub(r"\W", "_", feature.name) for feature in features]
-    rows = lightgbm.Dataset(x, label=y, feature_name=names, params={"verbosity": -1})
+    rows = lightgbm.Dataset(x, label=y, weight=weight, feature_name=names, params={"verbosity": -1})
     return lightgbm.train(settings, rows, num_boost_round=MENDED_ROUNDS)
 
 
@@ -89,8 +89,12 @@ def harden(
     features: Sequence[Feature],
     hardening: Hardening,
     rng: np.random.Generator,
-) -> tuple[Floats, Labels]:
-    """The rows, and copies of the positive ones as the attacker could have made them."""
+) -> tuple[Floats, Labels, Floats]:
+    """The rows, labels and weights, with copies of each fraud as the attacker could have made it.
+
+    A fraud and its copies weigh together what the fraud weighed alone, so that the model's
+    probabilities keep their meaning.
+    """
     positive = x[y == 1]
     made = [x]
     for _ in range(hardening.copies):
@@ -99,8 +103,9 @@ def harden(
             if hardening.attacker in feature.mutable_by:
                 copy[:, index] = _moved(copy[:, index], feature, hardening.reach, rng)
         made.append(copy)
-    added = np.ones(len(positive) * hardening.copies, dtype=y.dtype)
-    return np.concatenate(made), np.concatenate([y, added])
+    labels = np.concatenate([y, np.ones(len(positive) * hardening.copies, dtype=y.dtype)])
+    weight = np.where(labels == 1, 1 / (1 + hardening.copies), 1.0)
+    return np.concatenate(made), labels, weight
 
 
 def write_pickle(model: lightgbm.LGBMClassifier, path: Path) -> None:
