@@ -1,4 +1,4 @@
-"""One at a time, across threads and processes, by a lock file that the kernel frees for the dead."""
+"""One at a time, across threads and processes: a lock file that the kernel frees for the dead."""
 
 from __future__ import annotations
 

@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
+
+from typing_extensions import Buffer
 
 from strongroom.domain.digests import Digest, sha256_of, sha256_of_tree
 from strongroom.domain.errors import InputError, IntegrityError
@@ -62,7 +64,7 @@ def seal_content(
         context = file_context(system, version, path)
         with _opened(source) as file:
             reader = _Hashing(file)
-            name = objects.put(sealed_chunks(reader, key, context))  # type: ignore[arg-type]
+            name = objects.put(sealed_chunks(cast("BinaryIO", reader), key, context))
         if reader.digest != content.digests[path]:
             objects.delete(name)
             raise IntegrityError("the file changed while it was being sealed", where=path)
@@ -104,7 +106,7 @@ def _digest(file: Path) -> Digest:
 
 
 @contextmanager
-def _opened(source: Path | bytes) -> Iterator[BinaryIO]:
+def _opened(source: Path | bytes) -> Iterator[io.BufferedIOBase]:
     if isinstance(source, bytes):
         yield io.BytesIO(source)
         return
@@ -119,16 +121,20 @@ def _opened(source: Path | bytes) -> Iterator[BinaryIO]:
 class _Hashing(io.RawIOBase):
     """Reads through to a file, and knows the digest and size of what was read."""
 
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, source: io.BufferedIOBase) -> None:
         self._source = source
         self._state = hashlib.sha256()
         self.size = 0
 
-    def read(self, size: int = -1) -> bytes:
-        data = self._source.read(size)
-        self._state.update(data)
-        self.size += len(data)
-        return data
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        view = memoryview(buffer).cast("B")
+        count = self._source.readinto(view)
+        self._state.update(view[:count])
+        self.size += count
+        return count
 
     @property
     def digest(self) -> Digest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select
+from sqlalchemy import Connection, RowMapping, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from strongroom.domain.decision import Stage
@@ -89,12 +89,11 @@ def add_seal(connection: Connection, seal: Seal, statement: Digest) -> None:
 
 def behind(connection: Connection) -> bool:
     """Whether records tell of versions or moves that the tables do not have."""
-    told = select(func.count()).where(records.c.kind.in_((SEAL_TYPE, PROMOTION_TYPE)))
-    noted = (
-        select(func.count()).select_from(versions).scalar_subquery()
-        + select(func.count()).select_from(moves).scalar_subquery()
+    noted = select(versions.c.statement).union(select(moves.c.statement))
+    missing = select(records.c.sequence).where(
+        records.c.kind.in_((SEAL_TYPE, PROMOTION_TYPE)), records.c.statement.not_in(noted)
     )
-    return connection.execute(told).scalar() != connection.execute(select(noted)).scalar()
+    return connection.execute(missing.limit(1)).first() is not None
 
 
 def clear(connection: Connection) -> None:

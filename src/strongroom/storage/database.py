@@ -146,17 +146,21 @@ def _engine(url: URL) -> Engine:
         if url.get_backend_name() == "sqlite":
             return _sqlite(url)
         return create_engine(
-            url,
+            url.update_query_dict({"options": _options(url)}),
             pool_pre_ping=True,
-            connect_args={
-                "connect_timeout": BUSY_SECONDS,
-                "options": f"-c lock_timeout={BUSY_SECONDS}s -c timezone=UTC",
-            },
+            connect_args={"connect_timeout": BUSY_SECONDS},
         )
     except NoSuchModuleError as error:
         raise InputError(f"no driver for {url.drivername}") from error
     except ModuleNotFoundError as error:
         raise MissingExtra("postgres", "a PostgreSQL database") from error
+
+
+def _options(url: URL) -> str:
+    """The URL's own server options, such as a search_path, and ours."""
+    given = url.query.get("options", "")
+    own = given if isinstance(given, str) else " ".join(given)
+    return f"{own} -c lock_timeout={BUSY_SECONDS}s -c timezone=UTC".strip()
 
 
 def _sqlite(url: URL) -> Engine:

@@ -1,4 +1,4 @@
-"""A system whose model and data are any bytes, and decisions about it, to test the registry with."""
+"""A system whose model and data are any bytes, and decisions about it, for tests."""
 
 from __future__ import annotations
 
