@@ -6,10 +6,9 @@ import ctypes
 import errno
 import fcntl
 import os
-import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -42,24 +41,43 @@ def store_errors(where: Path) -> Iterator[None]:
         ) from error
 
 
-def replace(path: str, data: bytes) -> None:
-    """Put `data` at `path` at once: readers see what was there or all of it. Not yet durable."""
-    temporary = f"{path}.{os.getpid()}-{threading.get_ident()}{TEMPORARY}"
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that nobody reads yet, unless it is there already. Not yet durable.
+
+    Its bytes follow from its name: one that is there and not short has them.
+    """
     try:
-        fd = os.open(temporary, _CREATE, 0o644)
+        fd = os.open(path, _CREATE | os.O_EXCL, 0o644)
+    except FileExistsError:
+        if not is_there(path, len(data)):
+            replace(path, data)
+        return
     except FileNotFoundError:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(temporary, _CREATE, 0o644)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, _CREATE, 0o644)
     try:
-        try:
-            write_all(fd, data)
-        finally:
-            os.close(fd)
-        os.replace(temporary, path)  # noqa: PTH105 -- the hot path: a Path costs more than the call
-    except BaseException:
-        with suppress(OSError):
-            Path(temporary).unlink()
-        raise
+        write_all(fd, data)
+    finally:
+        os.close(fd)
+
+
+def is_there(path: Path, size: int) -> bool:
+    """Whether the file exists with that many bytes or more."""
+    try:
+        return path.stat().st_size >= size
+    except FileNotFoundError:
+        return False
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Put `data` at `path` at once: readers see what was there or all of it. Not yet durable."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    fd = os.open(temporary, _CREATE, 0o644)
+    try:
+        write_all(fd, data)
+    finally:
+        os.close(fd)
+    temporary.replace(path)
 
 
 def replace_durably(path: Path, data: bytes) -> None:

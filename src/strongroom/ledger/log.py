@@ -256,7 +256,7 @@ class Ledger:
             if tail is None or not tail.journal.current:
                 self._drop_view()
                 tail = self._tail = Tail.open(self.folder, self.key, writable=False)
-            elif not tail.read_on(self.key, interrupted=False) and self._view is not None:
+            elif not tail.read_on(self.key) and self._view is not None:
                 return self._view
             self._view = View(tail.note, tail.head, tail.snapshot())
             return self._view

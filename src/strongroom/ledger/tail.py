@@ -50,9 +50,9 @@ class Tail:
             raise
         return tail
 
-    def read_on(self, key: VerifierKey, *, interrupted: bool) -> bool:
+    def read_on(self, key: VerifierKey) -> bool:
         """Take in what others logged since. Whether there was any."""
-        commits = self.journal.read(interrupted=interrupted)
+        commits = self.journal.read(interrupted=False)
         self._take(commits, key)
         return bool(commits)
 

@@ -5,8 +5,7 @@
 3. Write entries and checkpoint to the journal, sync it, mark it: **now they are logged**, and every
    reader of ours sees them.
 4. Publish for everybody else, at most once in `pace` seconds and when closed: full tiles and
-   bundles (written by a thread of their own while appends go on), then partial ones, then the
-   checkpoint.
+   bundles, then partial ones, then the checkpoint.
 5. Remove the partial tiles that full ones have replaced.
 
 A crash before 3 loses what nobody was told of; after it, the next writer does 4 and 5. When the
@@ -20,15 +19,19 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import ParamSpec
 
 from strongroom.domain.errors import IntegrityError
 from strongroom.ledger.checkpoint import Checkpoint
-from strongroom.ledger.edge import Named
-from strongroom.ledger.files import exclusive, replace, store_errors, sync_file_system
+from strongroom.ledger.files import (
+    exclusive,
+    is_there,
+    replace,
+    store_errors,
+    sync_file_system,
+    write_new,
+)
 from strongroom.ledger.journal import ROOM, SHORT, Commit, Journal, create_journal
 from strongroom.ledger.note import NoteSigner, VerifierKey
 from strongroom.ledger.reading import CHECKPOINT, JOURNAL, LOCK
@@ -36,7 +39,6 @@ from strongroom.ledger.tail import Tail
 from strongroom.ledger.tiles import Tile
 
 log = logging.getLogger(__name__)
-_P = ParamSpec("_P")
 
 
 class Writer:
@@ -48,9 +50,8 @@ class Writer:
         self._wait = wait
         self._pace = pace
         self._tail: Tail | None = None
-        self._queued: list[tuple[Sequence[Named], Future[None]]] = []
-        """Full tiles that are, or are being, written since the last publication."""
-        self._helper: ThreadPoolExecutor | None = None
+        self._shown = 0
+        """How many of the tail's finished tiles are published."""
         self._process = os.getpid()
         self._published_at = -pace
         self._behind = False
@@ -65,13 +66,11 @@ class Writer:
                 tail = self._catch_up()
                 first = tail.edge.size
                 commit = Commit.of(b"", entries)
-                finished = len(tail.finished)
                 tail.extend(commit)
                 head = Checkpoint(self._key.name, tail.edge.size, tail.edge.root)
                 note = head.sign(signer)
                 tail.journal.append(Commit(note, commit.framed, commit.leaves))
                 tail.head, tail.note, self._behind = head, note, True
-                self._queue(tail.finished[finished:])
             except BaseException:
                 self._forget()
                 self._distrusted = True
@@ -106,11 +105,9 @@ class Writer:
 
     def _forget(self) -> None:
         """Let go of all that is in memory; the next append reads it again."""
-        if self._helper is not None and self._process == os.getpid():
-            self._helper.shutdown(wait=True)
         if self._tail is not None:
             self._tail.journal.close()
-        self._tail, self._helper, self._queued = None, None, []
+        self._tail, self._shown = None, 0
         self._behind, self._process = False, os.getpid()
 
     def _catch_up(self) -> Tail:
@@ -119,7 +116,7 @@ class Writer:
             self._forget()
             tail = self._tail = Tail.open(self._folder, self._key, writable=True)
             self._look_at_published(tail)
-        elif tail.read_on(self._key, interrupted=True):
+        elif tail.read_on(self._key):
             self._look_at_published(tail)
         if tail.journal.end >= ROOM or self._distrusted:
             tail = self._tail = self._fold(tail)
@@ -140,19 +137,17 @@ class Writer:
         if shown is not None and shown.size == tail.head.size and shown.root != tail.head.root:
             raise IntegrityError("checkpoint and journal differ", where=str(path))
         tail.journal.mark()
-        self._queue(_lost(tail.finished, self._folder))
-        behind = shown is None or shown.size < tail.head.size
-        self._behind = bool(behind or self._queued or _lost(tail.edge.partial(), self._folder))
+        self._behind = shown is None or shown.size < tail.head.size or self._lost(tail)
 
-    def _queue(self, finished: Sequence[Named]) -> None:
-        """Have full tiles written, without waiting for it."""
-        if finished:
-            self._queued.append((finished, self._later(_write, self._folder, finished)))
+    def _lost(self, tail: Tail) -> bool:
+        """Whether a crash kept a published tile from the disk: it is missing or short.
 
-    def _later(self, act: Callable[_P, None], *args: _P.args, **named: _P.kwargs) -> Future[None]:
-        if self._helper is None:
-            self._helper = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        return self._helper.submit(act, *args, **named)
+        A crash never leaves a tile changed; such a one is left alone, for `verify` to find.
+        """
+        return any(
+            not is_there(self._folder / tile.path, len(data))
+            for tile, data in (*tail.finished, *tail.edge.partial())
+        )
 
     def _publish_at_leisure(self, tail: Tail) -> None:
         """Publish if it is time. That it cannot be shown yet does not undo what was logged.
@@ -168,13 +163,11 @@ class Writer:
             self._forget()
 
     def _publish(self, tail: Tail) -> None:
-        full: list[Named] = []
-        for tiles, written in self._queued:
-            written.result()
-            full += tiles
-        self._queued = []
-        _write(self._folder, tail.edge.partial())
-        replace(f"{self._folder}/{CHECKPOINT}", tail.note)
+        full = tail.finished[self._shown :]
+        for tile, data in (*full, *tail.edge.partial()):
+            write_new(self._folder / tile.path, data)
+        replace(self._folder / CHECKPOINT, tail.note)
+        self._shown = len(tail.finished)
         self._remove_partial(tile for tile, _ in full if tile not in tail.needed)
         self._published_at = time.monotonic()
         self._behind = False
@@ -186,36 +179,15 @@ class Writer:
     def _fold(self, tail: Tail) -> Tail:
         """Make durable in the tiles all that the journal holds, then begin a new one."""
         if self._distrusted:
-            self._queue(tail.finished)
+            for tile, data in (*tail.finished, *tail.edge.partial()):
+                replace(self._folder / tile.path, data)
         self._publish(tail)
         paths = [self._folder / tile.path for tile, _ in (*tail.finished, *tail.edge.partial())]
         sync_file_system(self._folder, paths)
         create_journal(self._folder / JOURNAL, tail.note)
-        self._later(tail.journal.close)  # frees the old file, which can take long
+        tail.journal.close()
         self._remove_partial(tile for tile, _ in tail.finished)
-        self._distrusted = False
+        self._distrusted, self._shown = False, 0
         journal = Journal(self._folder / JOURNAL, writable=True)
         journal.read(interrupted=True)
         return Tail(self._folder, journal, tail.head, tail.note, tail.edge)
-
-
-def _write(folder: Path, tiles: Sequence[Named]) -> None:
-    for tile, data in tiles:
-        replace(f"{folder}/{tile.path}", data)
-
-
-def _lost(made: Sequence[Named], folder: Path) -> list[Named]:
-    """Tiles that a crash kept from the disk: missing or short.
-
-    A crash never leaves a tile changed; such a one is left alone, for `verify` to find.
-    """
-    return [
-        (tile, data)
-        for tile, data in made
-        if not (path := folder / tile.path).exists() or path.stat().st_size < len(data)
-    ]
-
-
-def _above(path: Path, folder: Path) -> list[Path]:
-    """The folders from `path` up to and with `folder`."""
-    return [parent for parent in path.parents if parent == folder or folder in parent.parents]
