@@ -54,9 +54,11 @@ class Identity(Declared):
     """Who and what the system is."""
 
     name: Name
+    """What the system is called everywhere: lower-case letters, digits, - and _."""
     owner: Text
     """The accountable person or team."""
     purpose: Text
+    """What it decides or does, in a sentence."""
     kind: Kind
     criticality: Criticality
     jurisdictions: tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...] = Field(
@@ -72,6 +74,7 @@ class Training(Declared):
     command: tuple[Text, ...] = Field(min_length=1)
     """An argument vector, run in the manifest's folder; `{output}` is where the model goes."""
     seed: int = Field(ge=0, le=2**32 - 1)
+    """Given to the command and to checks that train again."""
 
 
 class Model(Declared):
@@ -80,9 +83,11 @@ class Model(Declared):
     path: RelativePath
     """A file or a folder: ONNX, LightGBM or XGBoost text/JSON, skops, joblib or pickle."""
     task: Literal["binary_classification"] = "binary_classification"
+    """What it predicts: the probability of the flagged class."""
     trained_by: Text
     """The key name of who trained it; the same person may not approve it."""
     training: Training | None = None
+    """How to make it again; production asks for it from criticality medium."""
 
 
 class Classification(StrEnum):
@@ -98,21 +103,29 @@ class DataSet(Declared):
     """One table, as Parquet or CSV."""
 
     path: RelativePath
+    """A Parquet or CSV file."""
     classification: Classification
     source: Text = "not stated"
+    """Where the rows come from."""
     licence: Text = "not stated"
+    """On what terms they may be used."""
 
 
 class Feature(Declared):
     """One column that the model reads, in the order in which it reads them."""
 
     name: Text
+    """The column's name in the tables."""
     type: Literal["float", "int", "bool", "category"] = "float"
+    """`bool` holds 0 and 1; a `category` of text is read as its place in `categories`."""
     min: float | None = None
+    """Smallest value that a real row can have."""
     max: float | None = None
+    """Largest value that a real row can have."""
     step: float | None = Field(default=None, gt=0)
     """Values are multiples of this: 0.01 for an amount in cents."""
     categories: tuple[str | int, ...] | None = None
+    """Every value of a category, in the order in which the model knows them."""
     mutable_by: tuple[Literal["payer", "merchant", "mule", "insider"], ...] = ()
     """Which attackers can set it; nobody by default."""
     direction: Literal["any", "up", "down"] = "any"
@@ -127,6 +140,7 @@ class Schema(Declared):
     target: Text
     """The label column; 1 is the flagged class (fraud, default)."""
     features: tuple[Feature, ...] = Field(min_length=1)
+    """Every column that the model reads, in the order in which it reads them."""
     time: Text | None = None
     """Column with the event time, for time-aware checks."""
     entity: Text | None = None
@@ -143,8 +157,11 @@ class Data(Declared):
     """The data sets and their common schema."""
 
     train: DataSet
+    """What the model learned from."""
     test: DataSet
+    """What it is judged by: other rows, and later ones where there is a time."""
     schema_: Schema = Field(alias="schema")
+    """What the columns of both mean."""
 
 
 class Bound(Declared):
@@ -153,20 +170,31 @@ class Bound(Declared):
     check: Text
     """Check name without version: `performance.discrimination`."""
     metric: Text
+    """The figure as the check names it; `*` stands for any text: `success[*]`."""
     at_least: float | None = None
+    """What the lower end of its interval must reach."""
     at_most: float | None = None
+    """What the upper end of its interval may reach."""
     source: Text = "set by the system's owner"
+    """Why this bound: a policy, a paper, a clause."""
 
 
 class System(Declared):
     """The whole manifest."""
 
     version: Literal[1]
+    """Of this format."""
     system: Identity
+    """Who and what it is."""
     model: Model | None = None
+    """The model; an ml_model has one."""
     data: Data | None = None
+    """The data sets; an ml_model has them."""
     dependencies: RelativePath | None = None
     """A requirements file with hashes, or None if the model ships without code."""
+    fallback: Text | None = None
+    """What judges payments, and by whose hand it is switched, when the model is taken out of use."""
     thresholds: tuple[Bound, ...] = ()
+    """The owner's own bounds: tighter than the catalog's, or looser where those are adjustable."""
     settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Settings of checks by check name: `{robustness.evasion_budget: {max_changes: 2}}`."""

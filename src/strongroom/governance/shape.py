@@ -55,8 +55,17 @@ def validate(model: type[M], value: Any, at: Path) -> tuple[M | None, list[Probl
     try:
         return model.model_validate_json(json.dumps(value), strict=True), []
     except ValidationError as error:
-        raw = error.errors(include_url=False, include_context=True)
-        return None, [_problem(model, value, at, detail) for detail in raw]
+        details = error.errors(include_url=False)
+    slips = {_meant(model, detail) for detail in details if detail["type"] == "extra_forbidden"}
+    return None, [_problem(model, value, at, d) for d in details if d["loc"] not in slips]
+
+
+def _meant(model: type[BaseModel], unknown: ErrorDetails) -> tuple[int | str, ...]:
+    """Where the field belongs that a misspelt one was meant to be: it is not missing as well."""
+    *parent, given = unknown["loc"]
+    owner = _model_at(model, tuple(parent))
+    near = did_you_mean(str(given), _names(owner)) if owner else None
+    return (*parent, near or "")
 
 
 def _problem(model: type[BaseModel], value: Any, at: Path, error: ErrorDetails) -> Problem:
