@@ -204,12 +204,13 @@ def _measured(
     late = f" {unfinished} more were not reached in time." if unfinished else ""
     evaded = found.finished & found.evaded & (found.changes <= settings.max_changes)
     n = int(found.finished.sum())
+    most = min(settings.max_changes, len(columns))
     queries = np.median(found.queries[found.finished])
     return Finding(
         f"{_RULE}.measured",
         Outcome.PASS,
         f"An attacker ({profile}) who sees scores gets {evaded.sum() / n:.0%} of {n} detected "
-        f"frauds through by changing at most {settings.max_changes} of {len(columns)} columns"
+        f"frauds through by changing at most {most} of {len(columns)} column(s)"
         f"{amount}; median {queries:.0f} queries a row.{late}",
         Severity.INFO,
         facts={
