@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from strongroom.assess.models import Scorer, open_scorer
+from strongroom.assess.predecessor import Predecessor
 from strongroom.assess.tables import feature_matrix, label_vector, read_table
 from strongroom.domain.errors import InputError
 from strongroom.governance.artifacts import artifact_path, declared_paths
@@ -32,6 +33,8 @@ class Case:
         names: Sequence[str],
         *,
         threads: int = 1,
+        scratch: Path | None = None,
+        predecessors: tuple[Predecessor, ...] = (),
         report: Callable[[int, int], None] | None = None,
     ) -> None:
         self.system: System = loaded.system
@@ -39,11 +42,21 @@ class Case:
         self.seed = seed
         self.threads = threads
         """How many threads the check should let its libraries use."""
+        self.predecessors = predecessors
+        """Sealed versions of the system, the oldest first; only for checks with `history`."""
+        self._scratch = scratch
         self._loaded = loaded
         self._names = frozenset(names)
         self._report = report
         self._frames: dict[str, pl.DataFrame] = {}
         self._features: dict[str, NDArray[np.float64]] = {}
+
+    @property
+    def scratch(self) -> Path:
+        """A folder for temporary files, which is deleted afterwards."""
+        if self._scratch is None:
+            raise InputError("this case has no scratch folder")
+        return self._scratch
 
     @property
     def data(self) -> Data:

@@ -61,6 +61,8 @@ class CheckSpec:
     """Artifacts that it looks at where the manifest declares them."""
     run: Callable[[Case, Any], Iterator[Said]]
     settings: type[Settings]
+    history: bool
+    """Whether it asks for earlier versions of the system."""
     time_limit: float
     """Seconds after which it is killed, unless the caller says otherwise."""
     doc: str
@@ -89,6 +91,7 @@ def check(
     needs: tuple[str, ...],
     wants: tuple[str, ...] = (),
     settings: type[Settings] = NoSettings,
+    history: bool = False,
     time_limit: float = 600.0,
 ) -> Callable[[Run], CheckSpec]:
     """Make a check of a function `run(case, settings)`; `settings` is an instance of the class."""
@@ -98,7 +101,7 @@ def check(
 
     def make(run: Run) -> CheckSpec:
         page = sys.modules[run.__module__].__doc__ or run.__doc__ or ""
-        return CheckSpec(check_id, title, needs, wants, run, settings, time_limit, page)
+        return CheckSpec(check_id, title, needs, wants, run, settings, history, time_limit, page)
 
     return make
 

@@ -65,6 +65,8 @@ def _run(task: Task, say: _Speaker) -> Ended:
             task.seed,
             spec.needs + spec.wants,
             threads=task.threads,
+            scratch=Path(task.scratch),
+            predecessors=task.predecessors,
             report=_seldom(say),
         )
         for said in spec.run(case, spec.configure(task.settings)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
+from strongroom.assess.predecessor import Predecessor
 from strongroom.domain.digests import Digest
 from strongroom.domain.evidence import CheckId, Evidence
 from strongroom.domain.statement import Subject
@@ -28,6 +29,10 @@ class EvidenceStore(Protocol):
         """Keep it for good; gives the statement's digest."""
         ...
 
+    def predecessors(self, system: str) -> tuple[Predecessor, ...]:
+        """Sealed versions of the system, the oldest first."""
+        ...
+
 
 class NoStore:
     """Keeps nothing: for runs without a home."""
@@ -46,3 +51,7 @@ class NoStore:
     def keep(self, evidence: Evidence) -> Digest:
         """Only its digest."""
         return evidence.to_statement().digest
+
+    def predecessors(self, system: str) -> tuple[Predecessor, ...]:  # noqa: ARG002
+        """None are known."""
+        return ()

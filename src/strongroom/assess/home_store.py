@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from strongroom.assess.predecessor import Predecessor
+from strongroom.assess.predecessors import predecessors
 from strongroom.domain.digests import Digest
 from strongroom.domain.errors import InputError, IntegrityError, TrustError
 from strongroom.domain.evidence import EVIDENCE_TYPE, CheckId, Evidence
@@ -46,6 +48,10 @@ class HomeStore:
     def keep(self, evidence: Evidence) -> Digest:
         """Sign, index and log it."""
         return self._home.record(evidence.to_statement(), SIGNER).digest
+
+    def predecessors(self, system: str) -> tuple[Predecessor, ...]:
+        """As the home's signed records tell."""
+        return predecessors(self._home, system)
 
     def _believed(self, record: Record) -> Evidence | None:
         """The evidence in a record, unless it is malformed or signed by whoever may not."""

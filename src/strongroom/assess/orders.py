@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from strongroom.assess.check import CheckSpec, load_check
+from strongroom.assess.predecessor import Predecessor
 from strongroom.domain.canonical import digest_of
 from strongroom.domain.digests import Digest
 from strongroom.domain.evidence import Threshold, tightest
@@ -28,10 +29,16 @@ class Order:
     max_age: timedelta = MAX_AGE
     """How long the evidence holds."""
 
-    def configuration(self, seed: int) -> Digest:
+    def configuration(self, seed: int, predecessors: Sequence[Predecessor]) -> Digest:
         """Of all that decides, beside the subjects, what the evidence says."""
-        settings = self.spec.configure(self.settings).model_dump(mode="json")
-        return digest_of({"seed": seed, "settings": settings, "thresholds": self.thresholds})
+        return digest_of(
+            {
+                "seed": seed,
+                "settings": self.spec.configure(self.settings).model_dump(mode="json"),
+                "thresholds": self.thresholds,
+                "history": predecessors if self.spec.history else (),
+            }
+        )
 
 
 def orders_for(

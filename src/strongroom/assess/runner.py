@@ -119,6 +119,7 @@ class _Run:
         self._store = store
         self._watch = watch
         self._exhibits = Exhibits(loaded)
+        self._predecessors = store.predecessors(loaded.system.system.name)
         self._done: dict[str, Assessed] = {}
         self._live: list[_Live] = []
 
@@ -147,7 +148,7 @@ class _Run:
         found = self._store.find(
             order.spec.id,
             self._loaded.system.system.name,
-            order.configuration(self._plan.seed),
+            self._configuration(order),
             self._exhibits.subjects(order.spec),
             self._now(),
         )
@@ -164,6 +165,7 @@ class _Run:
             self._plan.seed,
             max(1, self._plan.cores // self._plan.jobs),
             self._plan.memory,
+            self._predecessors if order.spec.history else (),
             scratch_folder(),
         )
         child = Child(task, deadline=time.monotonic() + limit)
@@ -210,7 +212,7 @@ class _Run:
         evidence = Evidence(
             system=self._loaded.system.system.name,
             check=order.spec.id,
-            configuration=order.configuration(self._plan.seed),
+            configuration=self._configuration(order),
             subjects=self._exhibits.subjects(order.spec),
             findings=(*findings, *judged(order.spec.id, order.thresholds, metrics)),
             metrics=metrics,
@@ -222,6 +224,9 @@ class _Run:
             stopped=stopped,
         )
         self._keep(order, Assessed(evidence, self._store.keep(evidence)))
+
+    def _configuration(self, order: Order) -> Digest:
+        return order.configuration(self._plan.seed, self._predecessors)
 
     def _keep(self, order: Order, assessed: Assessed) -> None:
         self._done[order.spec.id.name] = assessed

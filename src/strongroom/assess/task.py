@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from strongroom.assess.predecessor import Predecessor
 from strongroom.governance.loader import Loaded
 
 
@@ -20,5 +21,7 @@ class Task:
     threads: int
     memory: int
     """Bytes of address space that the child may have."""
+    predecessors: tuple[Predecessor, ...]
+    """For checks with `history`."""
     scratch: str
     """An empty folder that the runner deletes afterwards: working directory and temporary files."""
