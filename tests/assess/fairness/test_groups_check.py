@@ -112,9 +112,17 @@ def test_a_share_of_flagged_rows_can_be_asked_for(workshop):
     assert flagged == pytest.approx(0.2, abs=0.02)
 
 
-def test_no_rows_are_unknown_or_a_clear_error(workshop):
+def test_no_rows_are_unknown(workshop):
     workshop.put("test", workshop.frame("test").head(0))
-    try:
-        assert ask(workshop.load(), CHECK).outcome is Outcome.UNKNOWN
-    except InputError as error:
-        assert "rows" in str(error)  # noqa: PT017  # either is a clear answer
+    assert ask(workshop.load(), CHECK).rules == ("no_rows",)
+
+
+@pytest.mark.parametrize(
+    ("bands", "words"),
+    [({"age": [30]}, "not declared sensitive"), ({"sex": [0.5]}, "cannot be cut")],
+)
+def test_bands_of_the_wrong_column_are_a_clear_error(workshop, bands, words):
+    test = workshop.frame("test").with_columns(pl.col("sex").cast(pl.String))
+    workshop.put("test", test)
+    with pytest.raises(InputError, match=words):
+        ask(workshop.load(), CHECK, {"bands": bands})

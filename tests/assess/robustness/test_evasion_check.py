@@ -7,7 +7,7 @@ import pytest
 
 from strongroom.domain.errors import InputError
 from strongroom.domain.outcome import Outcome
-from strongroom.testing.checks import Heard, ask
+from strongroom.testing.checks import ask
 from strongroom.testing.systems import Workshop
 
 CHECK = "robustness.evasion_budget"
@@ -119,13 +119,20 @@ def test_relations_that_real_rows_break_make_it_unknown(workshop):
 
 
 def test_relations_bind_the_attacker(workshop):
-    def bound(features, schema):
-        schema["relations"] = ["hour == 24 * risk - 24 * risk + hour"]
-        schema["relations"] = ["amount >= 0.01 * hour - 1"]
+    """Where the hour is tied to a column that he cannot set, he cannot set it either."""
+    for name in ("train", "test"):
+        frame = workshop.frame(name)
+        workshop.put(name, frame.with_columns(count_1d=pl.col("hour")))
+
+    def tied(features, schema):
+        schema["relations"] = ["hour == count_1d"]
 
     free = ask(workshop.load(), CHECK)
-    declare(workshop, bound)
-    assert ask(workshop.load(), CHECK).metrics.keys() == free.metrics.keys()
+    declare(workshop, tied)
+    bound = ask(workshop.load(), CHECK)
+    assert {c["column"] for c in free.findings[0].facts["changed_most"]} == {"amount", "hour"}
+    assert {c["column"] for c in bound.findings[0].facts["changed_most"]} == {"amount"}
+    assert bound.metrics["success[payer]"].value < free.metrics["success[payer]"].value
 
 
 @pytest.mark.parametrize(
@@ -138,7 +145,7 @@ def test_relations_bind_the_attacker(workshop):
         ({"nonsense": 1}, "nonsense"),
     ],
 )
-def test_a_senseless_setting_is_named(workshop: Workshop, settings, where) -> Heard | None:
+def test_a_senseless_setting_is_named(workshop, settings, where):
     with pytest.raises(InputError) as error:
         ask(workshop.load(), CHECK, settings)
     assert where in str(error.value)

@@ -25,8 +25,10 @@ Ints: TypeAlias = NDArray[np.int64]
 Score: TypeAlias = Callable[[Floats], Floats]
 """(n, d) rows to (n,) probabilities of the flagged class."""
 
-CALL_ROWS: Final = 65_536
-"""Rows scored in one call, at most, and about as many candidates as are held at once."""
+CALL_ROWS: Final = 16_384
+"""Rows scored in one call, at most: the clock is read between calls."""
+HELD_ROWS: Final = 65_536
+"""About so many candidates are held at once, which bounds memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def evade(
     Raises InputError when a score is not a number.
     """
     widest = attack.budget.beam * sum(2 * len(grid) for grid in attack.grids)
-    batch = max(1, CALL_ROWS // max(1, widest))
+    batch = max(1, HELD_ROWS // max(1, widest))
     parts = []
     for first in range(0, max(len(origin), 1), batch):
         parts.append(_evade_batch(attack, origin[first : first + batch], stop))

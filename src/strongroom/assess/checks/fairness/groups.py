@@ -41,6 +41,7 @@ from strongroom.assess.attacks.operating import threshold_at_fpr
 from strongroom.assess.case import Case
 from strongroom.assess.check import Said, Settings, check
 from strongroom.assess.measures.intervals import wilson
+from strongroom.domain.errors import InputError
 from strongroom.domain.evidence import Curve, Finding, Metric
 from strongroom.domain.outcome import Outcome, Severity
 
@@ -102,6 +103,12 @@ def groups(case: Case, settings: FairnessSettings) -> Iterator[Said]:
             fix="name the protected attributes under data.schema.sensitive",
         )
         return
+    if stray := set(settings.bands) - set(sensitive):
+        raise InputError(
+            f"{', '.join(sorted(stray))} is not declared sensitive",
+            where=f"settings.{_RULE}.bands",
+            fix="name it under data.schema.sensitive too",
+        )
     labels = case.labels("data.test")
     scores = case.scorer.score(case.features("data.test"))
     if not len(scores):
@@ -154,6 +161,11 @@ def _split(column: pl.Series, settings: FairnessSettings) -> _Split:
         places = {name: place for place, name in enumerate(names)}
         group = text.replace_strict(places, return_dtype=pl.Int64).to_numpy()
         return _Split(column.name, names, group)
+    if not column.dtype.is_numeric():
+        raise InputError(
+            f"{column.name} holds {column.dtype}, which cannot be cut into bands",
+            where=f"settings.{_RULE}.bands.{column.name}",
+        )
     values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     cuts = quantile_bands(values, settings.quantiles) if edges is None else np.array(sorted(edges))
     named = band_names(cuts)

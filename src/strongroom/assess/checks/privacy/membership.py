@@ -175,6 +175,8 @@ def _measured(
         f"LiRA finds {rate:.1%} of members when it accuses 1 % of non-members wrongly (chance is "
         f"1 %); AUC {_value(auc, found):.3f}. Shadows: {note}."
     )
+    if trainer.recipe.family != trainer.case.scorer.family:
+        text += " Shadows of another kind than the model miss leaks: the leak may be larger."
     if pool.training_rows > _ALIKE * pool.shadow_rows:
         text += (
             f" Shadows saw {pool.shadow_rows} rows where the model saw {pool.training_rows}: the "

@@ -89,14 +89,21 @@ def evasion_budget(case: Case, settings: EvasionSettings) -> Iterator[Said]:
         )
         return
     seconds = settings.seconds / len(profiles)
-    for done, profile in enumerate(profiles):
+    for before, profile in enumerate(profiles):
         deadline = time.monotonic() + seconds
-        yield from _attack_by(profile, ground, settings, deadline)
-        case.progress(done + 1, len(profiles))
+
+        def progress(done: int, rows: int, before: int = before) -> None:
+            case.progress(before * rows + done, len(profiles) * rows)
+
+        yield from _attack_by(profile, ground, settings, deadline, progress)
 
 
 def _attack_by(
-    profile: Profile, ground: Ground, settings: EvasionSettings, deadline: float
+    profile: Profile,
+    ground: Ground,
+    settings: EvasionSettings,
+    deadline: float,
+    progress: Callable[[int, int], None],
 ) -> Iterator[Said]:
     budget = Budget(
         max(settings.max_changes, settings.curve_changes),
@@ -109,7 +116,7 @@ def _attack_by(
         return time.monotonic() > deadline
 
     attack = ground.attack(profile, budget, None, settings)
-    found = evade(attack, ground.attacked, stop=late)
+    found = evade(attack, ground.attacked, stop=late, progress=progress)
     n = int(found.finished.sum())
     if n == 0:
         yield _unknown("out_of_time", f"no row was attacked to the end in {settings.seconds:g} s")
