@@ -1,4 +1,4 @@
-"""`strongroom report audit|engineer`: the bundle for those who check, the passport for those who read."""
+"""`strongroom report`: the bundle for those who check, the passport for those who read."""
 
 from __future__ import annotations
 
