@@ -274,6 +274,24 @@ def test_what_was_committed_and_not_logged_is_logged_on_opening(opened, folder):
     assert opened().ledger.size == size + 1
 
 
+def test_what_another_process_committed_and_has_not_logged_yet_is_logged_before_it_is_proven(
+    opened, folder
+):
+    home, other = opened(), opened()
+    away = folder / "away"
+
+    def hide(connection) -> None:
+        (folder / "ledger").rename(away)
+
+    with pytest.raises(StoreError):
+        other.record(note("one"), "assessor", within=hide)
+    away.rename(folder / "ledger")
+    record = home.record_of(note("one").digest)
+    assert record.ledger_index is None
+    home.check_logged(record)
+    assert home.record_of(record.digest).ledger_index == home.ledger.size - 1
+
+
 def test_an_entry_of_the_ledger_that_is_none_of_ours_is_named(opened):
     home = opened()
     home.ledger.append([b"hello"])

@@ -221,11 +221,7 @@ class Home:
             if within is not None:
                 within(connection)
         self._outbox.drain()
-        with self.database.read() as connection:
-            row = index.by_envelope(connection, name)
-        if row is None:
-            raise StoreError("a row that was just written is gone", where=self.database.url)
-        return load_record(self.objects, row)
+        return load_record(self.objects, self._row(name))
 
     def records(
         self,
@@ -248,12 +244,18 @@ class Home:
         return None if row is None else load_record(self.objects, row)
 
     def check_logged(self, record: Record) -> None:
-        """Prove by the ledger's checkpoint that it has the record. Raises IntegrityError."""
+        """Prove by the ledger's checkpoint that it has the record. Raises IntegrityError.
+
+        A record that another process committed and has not logged yet is logged first.
+        """
         where = f"record {record.digest.short}"
-        if record.ledger_index is None:
+        number = record.ledger_index
+        if number is None:
+            self._outbox.drain()
+            number = self._row(record.envelope_digest).ledger_index
+        if number is None:
             raise IntegrityError("the record is not in the ledger", where=where)
-        proof = self.ledger.proof(record.ledger_index)
-        verify_tlog_proof(proof, record.leaf, self.ledger.key, where=where)
+        verify_tlog_proof(self.ledger.proof(number), record.leaf, self.ledger.key, where=where)
 
     def reindex(self) -> int:
         """Log what waits; if index and ledger then differ, make the index anew from the ledger.
@@ -263,6 +265,13 @@ class Home:
         return self._outbox.settle()
 
     # --- within
+
+    def _row(self, envelope: Digest) -> index.Row:
+        with self.database.read() as connection:
+            row = index.by_envelope(connection, envelope)
+        if row is None:
+            raise StoreError("the index lost a row that it had", where=self.database.url)
+        return row
 
     def _bind(self) -> None:
         """Make the database this home's, or refuse one that is another's."""
