@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,13 @@ from strongroom.domain.outcome import Outcome, Severity
 
 RUNS_INSTRUCTIONS: Final = "format.runs_instructions"
 """The rule of the note that stands in every report on a pickle."""
+
+
+EXTERNAL: Final = "onnx.external_data"
+"""The rule of the note that names a file in which an ONNX model keeps its weights."""
+_CONTROL: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
+)
 
 
 class Rating(StrEnum):
@@ -99,7 +107,7 @@ class FileReport:
     @classmethod
     def of(cls, path: Path, format_: str, hazards: Iterable[Hazard]) -> FileReport:
         """Rate a file by its worst hazard, and put the worst first."""
-        found = tuple(sorted(hazards, key=lambda h: -h.rating.rank))
+        found = tuple(_printable(h) for h in sorted(hazards, key=lambda h: -h.rating.rank))
         worst = max((h.rating for h in found), key=lambda r: r.rank, default=Rating.CLEAN)
         return cls(path, format_, worst, found)
 
@@ -111,8 +119,23 @@ class FileReport:
     def to_dict(self) -> Mapping[str, Any]:
         """A `files` item of the machine contract."""
         return {
-            "path": str(self.path),
+            "path": printable(str(self.path)),
             "format": self.format,
             "verdict": self.verdict.value,
             "findings": [hazard.to_dict() for hazard in self.findings],
         }
+
+
+def printable(text: str) -> str:
+    """Text of a hostile file made fit for JSON and terminals: no lone surrogates, no controls."""
+    sound = text.encode("utf-8", "replace").decode("utf-8")
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", sound)
+
+
+def _printable(hazard: Hazard) -> Hazard:
+    return replace(
+        hazard,
+        message=printable(hazard.message),
+        member=printable(hazard.member),
+        call=None if hazard.call is None else printable(hazard.call),
+    )

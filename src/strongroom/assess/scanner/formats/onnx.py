@@ -11,7 +11,7 @@ from typing import Final
 
 from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
 from strongroom.assess.scanner.protobuf import fields, text
-from strongroom.assess.scanner.report import Hazard, Rating
+from strongroom.assess.scanner.report import EXTERNAL, Hazard, Rating
 from strongroom.assess.scanner.stream import Stream, Truncated
 
 _DOMAINS: Final = frozenset(
@@ -158,6 +158,7 @@ def _external(location: str, place: Place) -> Iterator[Hazard]:
             call=f"open({location[:200]!r})",
         )
         return
+    yield odd(EXTERNAL, "keeps weights in a file beside it", rating=Rating.CLEAN, call=location)
     file = place.path.parent / location
     if not place.member and file.is_symlink():
         yield odd(
