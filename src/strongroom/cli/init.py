@@ -83,7 +83,7 @@ def _answers(given: Mapping[str, str], *, interactive: bool) -> Ask:
     def ask(question: Question) -> str:
         if (answer := given.get(question.key)) is not None:
             return _checked(question, answer)
-        if interactive:
+        if interactive and not question.sure:
             return _prompt(question)
         if question.default is None:
             raise InputError(

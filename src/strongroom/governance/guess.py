@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -72,7 +72,7 @@ def guess_schema(
     if read_by_model and all(name in by_name for name in read_by_model):
         chosen = [by_name[name] for name in read_by_model if name != target]
     else:
-        chosen = [c for c in columns if c.name not in roles and _usable(c)]
+        chosen = _numbers(columns, roles, len(read_by_model))
     if not chosen:
         raise InputError("no column is left that a model could read", fix="see docs/manifest.md")
     sensitive = [c.name for c in columns if looks_protected(c.name) and c.name not in roles]
@@ -86,6 +86,18 @@ def guess_schema(
         tuple(sensitive),
         tuple(c.name for c in columns if c.name not in used),
     )
+
+
+def _numbers(
+    columns: Sequence[ColumnFacts], roles: Container[str | None], wanted: int
+) -> list[ColumnFacts]:
+    """The columns that a model could read; without protected ones if that gives the number wanted.
+
+    `wanted` is how many the model says it reads under names of its own, or 0.
+    """
+    usable = [c for c in columns if c.name not in roles and _usable(c)]
+    unprotected = [c for c in usable if not looks_protected(c.name)]
+    return unprotected if len(unprotected) == wanted != len(usable) else usable
 
 
 def _usable(column: ColumnFacts) -> bool:

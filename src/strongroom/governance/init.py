@@ -41,6 +41,8 @@ class Question:
     default: str | None
     """What is taken if nobody answers; None if there is no sane one."""
     choices: tuple[str, ...] = ()
+    sure: bool = False
+    """There is little doubt about the default: do not bother people with it."""
 
 
 Ask: TypeAlias = Callable[[Question], str]
@@ -63,7 +65,7 @@ def draft_manifest(folder: Path, ask: Ask, *, user: str, country: str) -> Draft:
     there is no model, no pair of tables or no label.
     """
     found = look(folder)
-    model = _pick(ask, "model", "Which file is the model?", found.models, _NO_MODEL)
+    model = _model(ask, found)
     train, test = _tables(ask, found)
     columns = read_columns([folder / train, folder / test])
     target = _target(ask, columns)
@@ -87,28 +89,32 @@ class Files:
     dependencies: str | None
 
 
-_NO_MODEL: Final = "found no model file (.onnx, LightGBM .txt, XGBoost .json/.ubj, .skops, .joblib)"
-
-
-def _pick(ask: Ask, key: str, text: str, names: Sequence[str], none: str) -> str:
-    if not names:
-        raise InputError(none, fix="put it into the folder, or write strongroom.yaml by hand")
-    if len(names) == 1:
-        return names[0]
-    return ask(Question(key, text, names[0], tuple(names)))
+def _model(ask: Ask, found: Found) -> str:
+    if not found.models:
+        raise InputError(
+            "found no model file (.onnx, LightGBM .txt, XGBoost .json/.ubj, .skops, .joblib)",
+            fix="put it into the folder, or write strongroom.yaml by hand",
+        )
+    sure = len(found.models) == 1
+    return ask(Question("model", "Which file is the model?", found.models[0], found.models, sure))
 
 
 def _tables(ask: Ask, found: Found) -> tuple[str, str]:
-    trains = [name for name in found.tables if _TRAIN.search(_stem(name))]
-    tests = [name for name in found.tables if _TEST.search(_stem(name)) and name not in trains]
     if len(found.tables) < 2:
         raise InputError(
             f"found {len(found.tables)} tables (Parquet or CSV), two are needed",
             fix="split your data by time into train.parquet and test.parquet",
         )
-    train = _pick(ask, "train", "Which table was it trained on?", trains or found.tables, "")
-    rest = [name for name in (tests or found.tables) if name != train]
-    return train, _pick(ask, "test", "Which table is it tested on?", rest, "found no test table")
+    train = _table(ask, "train", "Which table was it trained on?", found.tables, _TRAIN)
+    rest = tuple(name for name in found.tables if name != train)
+    return train, _table(ask, "test", "Which table is it tested on?", rest, _TEST)
+
+
+def _table(ask: Ask, key: str, text: str, names: tuple[str, ...], usual: re.Pattern[str]) -> str:
+    likely = [name for name in names if usual.search(_stem(name))]
+    sure = len(likely) == 1 or len(names) == 1
+    default = (likely or names)[0] if likely or sure else None
+    return ask(Question(key, text, default, names, sure))
 
 
 def _stem(name: str) -> str:
@@ -123,11 +129,9 @@ def _target(ask: Ask, columns: Sequence[ColumnFacts]) -> str:
             "no column holds 0 and 1 in both tables, so none can be the label",
             fix="write the label as 0 (honest) and 1 (fraud)",
         )
-    if (likely := likely_target(columns)) is not None:
-        candidates = [likely, *(name for name in candidates if name != likely)]
-        return ask(Question("target", "Which column is the label?", likely, tuple(candidates)))
-    question = Question("target", "Which column is the label?", None, tuple(candidates))
-    return ask(question)
+    likely = likely_target(columns)
+    question = "Which column is the label? (1 is fraud)"
+    return ask(Question("target", question, likely, tuple(candidates), sure=likely is not None))
 
 
 def _identity(ask: Ask, folder: Path, target: str, user: str, country: str) -> dict[str, str]:

@@ -193,7 +193,7 @@ class System(Declared):
     dependencies: RelativePath | None = None
     """A requirements file with hashes, or None if the model ships without code."""
     fallback: Text | None = None
-    """What judges payments, and by whose hand it is switched, when the model is taken out of use."""
+    """What judges payments when the model is out of use, and who switches to it."""
     thresholds: tuple[Bound, ...] = ()
     """The owner's own bounds: tighter than the catalog's, or looser where those are adjustable."""
     settings: dict[str, dict[str, Any]] = Field(default_factory=dict)

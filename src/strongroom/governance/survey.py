@@ -31,11 +31,14 @@ class Found:
     requirements: tuple[str, ...]
 
 
-def look(folder: Path) -> Found:
-    """Walk a folder, without following links. Raises InputError, LimitError."""
+def look(folder: Path, *, limit: int = MAX_FILES) -> Found:
+    """Walk a folder of at most `limit` files, without following links.
+
+    Raises InputError, LimitError.
+    """
     if not folder.is_dir():
         raise InputError("not a folder", where=str(folder))
-    names = sorted(_files(folder))
+    names = sorted(_files(folder, limit))
     models = [name for name in names if name.lower().endswith(MODELS) and _is_model(folder / name)]
     return Found(
         tuple(sorted(models, key=_safety)),
@@ -58,16 +61,16 @@ def feature_names(model: Path) -> tuple[str, ...]:
     return ()
 
 
-def _files(folder: Path) -> Iterator[str]:
+def _files(folder: Path, limit: int) -> Iterator[str]:
     seen = 0
     for here, folders, names in os.walk(folder):
         depth = len(Path(here).relative_to(folder).parts)
         folders[:] = [f for f in folders if depth < MAX_DEPTH and not _skipped(f)]
         for name in names:
             seen += 1
-            if seen > MAX_FILES:
+            if seen > limit:
                 raise LimitError(
-                    f"more than {MAX_FILES} files", where=str(folder), fix="name a smaller folder"
+                    f"more than {limit} files", where=str(folder), fix="name a smaller folder"
                 )
             path = Path(here) / name
             if path.is_file() and not path.is_symlink() and not _skipped(name):
