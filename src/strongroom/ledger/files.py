@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from strongroom.domain.errors import ConflictError, StoreError
+from strongroom.domain.errors import ConflictError, LimitError, StoreError
 
 TEMPORARY: Final = ".tmp"
 """Suffix of files on their way; a crash may leave some, nobody reads them."""
@@ -39,6 +39,15 @@ def store_errors(where: Path) -> Iterator[None]:
         raise StoreError(
             error.strerror or repr(error), where=str(error.filename or where), fix=fix
         ) from error
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """A file from outside, of `limit` bytes at most. Raises LimitError, StoreError."""
+    with store_errors(path), path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise LimitError(f"more than {limit} bytes", where=str(path))
+    return data
 
 
 def write_new(path: Path, data: bytes) -> None:

@@ -42,6 +42,8 @@ _STEP: Final = 1024 * 1024
 _MARK: Final = 64
 """Where the mark stands: 8 bytes, big-endian, so that it is written at once or not."""
 _START: Final = 512
+_UNMARKED: Final = 2
+"""Commits that a power cut can leave beyond the mark: it is synced with the commit after."""
 _PREFIX: Final = 4 + 32
 
 
@@ -74,7 +76,8 @@ class Journal:
         """Open it before its first commit; `read` goes on from there. Raises OSError."""
         self.path = path
         self._fd = os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
-        if os.pread(self._fd, len(HEADER), 0) != HEADER:
+        sector = os.pread(self._fd, _START, 0)
+        if sector != _header(sector[_MARK : _MARK + 8]):
             self.close()
             raise IntegrityError("not a ledger journal of a version known here", where=str(path))
         self.end = _START
@@ -102,11 +105,13 @@ class Journal:
             return []
         stop = os.fstat(self._fd).st_size if interrupted else mark
         data, at, commits = _pread_all(self._fd, stop - self.end, self.end), 0, []
+        ends = [self.end]
         while (found := _decode(data, at, self._digest, str(self.path))) is not None:
             commit, self._digest, at = found
             commits.append(commit)
-        self.end += at
-        if self.end < mark:
+            ends.append(self.end + at)
+        self.end = ends[-1]
+        if mark not in ends[-_UNMARKED - 1 :]:
             raise IntegrityError(
                 f"damaged or cut at byte {self.end} of {mark}: entries are logged there",
                 where=str(self.path),
@@ -141,8 +146,11 @@ def create_journal(path: Path, base: bytes) -> None:
     payload = len(base).to_bytes(2, "big") + base
     commit = len(payload).to_bytes(4, "big") + digest + payload
     mark = (_START + len(commit)).to_bytes(8, "big")
-    sector = (HEADER.ljust(_MARK, b"\0") + mark).ljust(_START, b"\0")
-    replace_durably(path, (sector + commit).ljust(_STEP, b"\0"))
+    replace_durably(path, (_header(mark) + commit).ljust(_STEP, b"\0"))
+
+
+def _header(mark: bytes) -> bytes:
+    return (HEADER.ljust(_MARK, b"\0") + mark).ljust(_START, b"\0")
 
 
 def _decode(data: bytes, at: int, before: bytes, where: str) -> tuple[Commit, bytes, int] | None:
