@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-
 from bench.credibility import DATA, MODELS, PUBLISHED, judge, weeks
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from strongroom.domain.errors import StoreError
-from strongroom.payments.files import write_file, write_parquet, write_text
+from strongroom.payments.files import write_parquet, write_text, write_whole
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path: Path) ->
         raise OSError(28, "No space left on device")
 
     with pytest.raises(StoreError, match="No space left"):
-        write_file(target, broken)
+        write_whole(target, broken)
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
@@ -31,7 +31,7 @@ def test_a_writer_that_dies_of_something_else_leaves_no_litter_either(tmp_path: 
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_file(tmp_path / "model.txt", broken)
+        write_whole(tmp_path / "model.txt", broken)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -47,6 +47,7 @@ SIMULATION: Final = SimulatorSettings(
     customers=8_000,
     terminals=16_000,
     days=64,
+    seed=7,
     terminals_a_day=5,
     customers_a_day=8,
     personal_data=True,
@@ -59,6 +60,11 @@ CARELESS_PAYMENTS: Final = 150_000
 CARELESS_HONEST: Final = 30_000
 CARELESS_REPEATS: Final = 3
 CARELESS_REPORTED: Final = 0.15
+
+FALLBACK: Final = (
+    "The duty officer of payment operations switches to the rule that holds payments above 220 "
+    "for review by hand"
+)
 
 _SENSITIVE: Final = ("customer_sex", "customer_age_band")
 _SOURCE: Final = "simulated after the Fraud Detection Handbook, chapter 3"
@@ -89,7 +95,7 @@ def write_careless(
         hour=pl.col("time").dt.hour().cast(pl.Int64),
         weekday=pl.col("time").dt.weekday().cast(pl.Int64),
     )
-    split = _careless_split(table.drop("terminal_risk_now"), np.random.default_rng(seed))
+    split = _careless_split(table.drop("terminal_risk_now"), np.random.default_rng([seed, 1]))
     schema = _schema(careless_features())
     system = System(
         version=1,
@@ -129,6 +135,7 @@ def write_mended(
         ),
         data=_data(schema, Classification.CONFIDENTIAL),
         dependencies=LOCK,
+        fallback=FALLBACK,
     )
     manifest = write_folder(folder, system, split)
     train(load_manifest(manifest), folder / "model.txt")

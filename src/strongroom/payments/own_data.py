@@ -68,7 +68,7 @@ def read_own_data(table: Path, manifest: Path) -> OwnData:
 def write_careless(folder: Path, own: OwnData, *, seed: int) -> Path:
     """Hand in the careless model; returns the manifest's path."""
     schema = own.data.schema_
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, 1])
     flagged = own.table.filter(pl.col(schema.target) == 1)
     rows = pl.concat([own.table, *[flagged] * (REPEATS - 1)])
     kept = pl.Series(rng.random(len(rows)) >= TEST_SHARE)
@@ -85,7 +85,7 @@ def write_careless(folder: Path, own: OwnData, *, seed: int) -> Path:
 def write_mended(folder: Path, own: OwnData, *, seed: int) -> Path:
     """Hand in the mended model; returns the manifest's path."""
     schema = own.data.schema_
-    split = _split(own.table.unique(maintain_order=True), schema, np.random.default_rng(seed))
+    split = _split(own.table.unique(maintain_order=True), schema, np.random.default_rng([seed, 2]))
     for part in (split.train, split.test):
         _require_classes(label_vector(part, schema.target), "one side of the split")
     training = Training(command=COMMAND, seed=seed)

@@ -32,7 +32,7 @@ def train(loaded: Loaded, output: Path) -> None:
     model = fit_mended(
         feature_matrix(table, schema.features),
         label_vector(table, schema.target),
-        schema.features,
+        schema,
         seed=system.model.training.seed,
         hardening=Hardening(),
     )

@@ -22,9 +22,11 @@ import lightgbm
 import numpy as np
 import numpy.typing as npt
 
+from strongroom.assess.attacks.constraints import Column, Space, enforceable, space_of
 from strongroom.domain.errors import InputError
-from strongroom.governance.manifest import Feature
-from strongroom.payments.files import write_file
+from strongroom.governance.manifest import Feature, Schema
+from strongroom.governance.relations import parse_relation
+from strongroom.payments.files import write_text, write_whole
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
@@ -64,11 +66,11 @@ def fit_careless(x: Floats, y: Labels, *, seed: int) -> lightgbm.LGBMClassifier:
 
 
 def fit_mended(
-    x: Floats, y: Labels, features: Sequence[Feature], *, seed: int, hardening: Hardening
+    x: Floats, y: Labels, schema: Schema, *, seed: int, hardening: Hardening
 ) -> lightgbm.Booster:
-    """Regularised, hardened and the same at each repetition. Columns of `x` are `features`."""
+    """Regularised, hardened and the same at each repetition. Columns of `x`: the features."""
     _require_both_classes(y)
-    x, y, weight = harden(x, y, features, hardening, np.random.default_rng(seed))
+    x, y, weight = harden(x, y, schema, hardening, np.random.default_rng(seed))
     settings = {
         **MENDED,
         "objective": "binary",
@@ -78,69 +80,76 @@ def fit_mended(
         "num_threads": 1,
         "verbosity": -1,
     }
-    names = [re.sub(r"\W", "_", feature.name) for feature in features]
+    names = [re.sub(r"\W", "_", feature.name) for feature in schema.features]
     rows = lightgbm.Dataset(x, label=y, weight=weight, feature_name=names, params={"verbosity": -1})
     return lightgbm.train(settings, rows, num_boost_round=MENDED_ROUNDS)
 
 
 def harden(
-    x: Floats,
-    y: Labels,
-    features: Sequence[Feature],
-    hardening: Hardening,
-    rng: np.random.Generator,
+    x: Floats, y: Labels, schema: Schema, hardening: Hardening, rng: np.random.Generator
 ) -> tuple[Floats, Labels, Floats]:
     """The rows, labels and weights, with copies of each fraud as the attacker could have made it.
 
-    A fraud and its copies weigh together what the fraud weighed alone, so that the model's
-    probabilities keep their meaning.
+    Copies keep to the ranges, steps, directions and relations that the schema declares. A fraud and
+    its copies weigh together what the fraud weighed alone, so that the model's probabilities keep
+    their meaning.
     """
-    positive = x[y == 1]
-    made = [x]
-    for _ in range(hardening.copies):
-        copy = positive.copy()
-        for index, feature in enumerate(features):
-            if hardening.attacker in feature.mutable_by:
-                copy[:, index] = _moved(copy[:, index], feature, hardening.reach, rng)
-        made.append(copy)
-    labels = np.concatenate([y, np.ones(len(positive) * hardening.copies, dtype=y.dtype)])
+    space = _space(x, schema, hardening)
+    frauds = x[y == 1]
+    made = [x, *(_disguised(frauds, space, hardening.reach, rng) for _ in range(hardening.copies))]
+    labels = np.concatenate([y, np.ones(len(frauds) * hardening.copies, dtype=y.dtype)])
     weight = np.where(labels == 1, 1 / (1 + hardening.copies), 1.0)
     return np.concatenate(made), labels, weight
 
 
+def _disguised(frauds: Floats, space: Space, reach: float, rng: np.random.Generator) -> Floats:
+    """The frauds with other feasible values in what the attacker sets, where there are any."""
+    made = frauds.copy()
+    for column in space.columns:
+        own = frauds[:, column.index]
+        value = column.project(_wishes(column, own, reach, rng)[:, None], own[:, None])[:, 0]
+        made[:, column.index] = np.where(np.isnan(value), own, value)
+    feasible = space.settle(frauds, made)
+    return np.where(feasible[:, None], made, frauds)
+
+
+def _space(x: Floats, schema: Schema, hardening: Hardening) -> Space:
+    """What the attacker can set, and how far: the same rules that the evasion check attacks by."""
+    names = [feature.name for feature in schema.features]
+    return space_of(
+        schema.features,
+        hardening.attacker,
+        levels=_levels(x, schema.features),
+        reach=dict.fromkeys(names, hardening.reach),
+        ties=enforceable([parse_relation(text) for text in schema.relations], names),
+    )
+
+
 def write_pickle(model: lightgbm.LGBMClassifier, path: Path) -> None:
     """As a joblib file, which is a pickle: whoever loads it runs what is in it."""
-    write_file(path, lambda beside: joblib.dump(model, beside))
+    write_whole(path, lambda beside: joblib.dump(model, beside))
 
 
 def write_booster(model: lightgbm.Booster, path: Path) -> None:
     """As LightGBM's text, which is data and nothing else."""
-    text = model.model_to_string()
-    write_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    write_text(model.model_to_string(), path)
 
 
-def _moved(own: Floats, feature: Feature, reach: float, rng: np.random.Generator) -> Floats:
-    """Random values that the feature can take, within reach of the row's own."""
-    if feature.type in ("bool", "category"):
-        levels = 2 if feature.type == "bool" else len(feature.categories or ())
-        # Numbers stand for themselves, texts for their place among the categories.
-        named = [c for c in feature.categories or () if isinstance(c, int)]
-        values = np.array(named or range(levels), dtype=np.float64)
-        moved = rng.choice(values, len(own)) if len(values) else own.copy()
-    else:
-        moved = own + rng.uniform(-reach, reach, len(own)) * np.abs(own)
-        step = feature.step or (1.0 if feature.type == "int" else 0.0)
-        moved = np.round(moved / step) * step if step else moved
-        moved = np.clip(
-            moved,
-            -np.inf if feature.min is None else feature.min,
-            np.inf if feature.max is None else feature.max,
-        )
-    if feature.direction == "up":
-        moved = np.maximum(moved, own)
-    if feature.direction == "down":
-        moved = np.minimum(moved, own)
-    return moved
+def _levels(x: Floats, features: Sequence[Feature]) -> dict[str, Floats]:
+    """The values of each category that occur, as the model reads them."""
+    made = {}
+    for index, feature in enumerate(features):
+        if feature.type == "category":
+            made[feature.name] = np.unique(x[np.isfinite(x[:, index]), index])
+    return made
+
+
+def _wishes(column: Column, own: Floats, reach: float, rng: np.random.Generator) -> Floats:
+    """What an attacker might try in one column, feasible or not; (n,)."""
+    if column.levels is not None:
+        return rng.choice(column.levels, len(own)) if column.levels.size else own
+    wished: Floats = own + rng.uniform(-reach, reach, len(own)) * np.abs(own)
+    return wished
 
 
 def _require_both_classes(y: Labels) -> None:
