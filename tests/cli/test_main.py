@@ -1,4 +1,4 @@
-"""The command tree: light to start, each verb real, errors in words, exit codes that mean things."""
+"""The command tree: light to start, verbs real, errors in words, exit codes that mean things."""
 
 from __future__ import annotations
 
