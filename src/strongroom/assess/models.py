@@ -21,7 +21,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from strongroom.assess.sniff import ModelFormat, model_file, sniff
+from strongroom.assess.scanner import FileReport, Rating, scan_bytes
+from strongroom.assess.sniff import ModelFormat, format_of, model_file, sniff
 from strongroom.domain.errors import InputError, LimitError
 
 MAX_BYTES: Final = 4 * 2**30
@@ -75,16 +76,20 @@ class Scorer:
 
 def family_module(path: Path) -> str:
     """The module that opens this model. Raises InputError where none does."""
-    return f"strongroom.assess.families.{_MODULES[sniff(model_file(path))]}"
+    return _FAMILIES + _MODULES[format_of(model_file(path))]
 
 
 def open_scorer(path: Path, *, n_features: int, threads: int = 1) -> Scorer:
-    """Open a model file or folder safely. Raises InputError, LimitError, MissingExtra."""
+    """Open a model file or folder safely. Raises InputError, LimitError."""
     file = model_file(path)
-    if (size := file.stat().st_size) > MAX_BYTES:
-        raise LimitError(f"{size} bytes of model, {MAX_BYTES} allowed", where=file.name)
-    family = import_module(family_module(file))
-    scorer: Scorer = family.open_model(file, n_features=n_features, threads=threads)
+    data = _read(file)
+    # What is scanned is what is opened: the file is not read a second time.
+    format_ = sniff(data, file.name)
+    _refuse_hazards(scan_bytes(data, file.name), format_, file.name)
+    family = import_module(_FAMILIES + _MODULES[format_])
+    scorer: Scorer = family.open_model(
+        data, where=file.name, n_features=n_features, threads=threads
+    )
     if scorer.n_features != n_features:
         raise InputError(
             f"the model reads {scorer.n_features} features, the manifest declares {n_features}",
@@ -94,6 +99,27 @@ def open_scorer(path: Path, *, n_features: int, threads: int = 1) -> Scorer:
     return scorer
 
 
+def _read(file: Path) -> bytes:
+    try:
+        if (size := file.stat().st_size) > MAX_BYTES:
+            raise LimitError(f"{size} bytes of model, {MAX_BYTES} allowed", where=file.name)
+        return file.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=file.name) from error
+
+
+def _refuse_hazards(report: FileReport, format_: ModelFormat, where: str) -> None:
+    """Refuse what the scanner blocks; and of formats that name code, all that it is not sure of."""
+    names_code = format_ in {ModelFormat.PICKLE, ModelFormat.SKOPS}
+    if report.verdict is Rating.BLOCK or (names_code and report.verdict is not Rating.CLEAN):
+        worst = max(report.findings, key=lambda hazard: hazard.rating.rank)
+        raise InputError(
+            f"not opened, the scanner says {report.verdict}: {worst.message}",
+            where=where,
+            fix="run `strongroom scan`; export the model to ONNX, LightGBM text or XGBoost JSON",
+        )
+
+
 _MODULES: Final = {
     ModelFormat.ONNX: "onnx",
     ModelFormat.LIGHTGBM: "lightgbm",
@@ -101,4 +127,4 @@ _MODULES: Final = {
     ModelFormat.SKOPS: "skops",
     ModelFormat.PICKLE: "pickled",
 }
-"""In `strongroom.assess.families`."""
+_FAMILIES: Final = "strongroom.assess.families."

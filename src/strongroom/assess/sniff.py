@@ -37,7 +37,7 @@ def model_file(path: Path) -> Path:
     """The one model file of an artifact: itself, or the only file of a folder that is a model."""
     if path.is_file():
         return path
-    models = [p for p in sorted(path.rglob("*")) if p.is_file() and _guess(p) is not None]
+    models = [p for p in sorted(path.rglob("*")) if p.is_file() and _known(_head(p)) is not None]
     if len(models) != 1:
         raise InputError(
             f"{len(models)} model files in the folder, one wanted",
@@ -47,22 +47,28 @@ def model_file(path: Path) -> Path:
     return models[0]
 
 
-def sniff(path: Path) -> ModelFormat:
-    """The format by content. Raises InputError when it is none that we open."""
-    found = _guess(path)
+def format_of(path: Path) -> ModelFormat:
+    """The format of a model file. Raises InputError when it is none that we open."""
+    return sniff(_head(path), path.name)
+
+
+def sniff(data: bytes, where: str) -> ModelFormat:
+    """The format by how the content begins. Raises InputError when it is none that we open."""
+    found = _known(data[:_HEAD])
     if found is None:
-        raise InputError(
-            "not a model that can be opened", where=path.name, fix=f"save as {_FORMATS}"
-        )
+        raise InputError("not a model that can be opened", where=where, fix=f"save as {_FORMATS}")
     return found
 
 
-def _guess(path: Path) -> ModelFormat | None:
+def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            head = file.read(_HEAD)
+            return file.read(_HEAD)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=path.name) from error
+
+
+def _known(head: bytes) -> ModelFormat | None:
     if head.startswith((b"tree\n", b"tree\r\n")):
         return ModelFormat.LIGHTGBM
     if head.startswith(b"{") and (b"learner" in head or b"version" in head):

@@ -1,46 +1,33 @@
-"""The one place that unpickles: every name must be listed in `pickle_symbols.toml`.
+"""The one place that unpickles: every name must be on the scanner's list of reviewed symbols.
 
 Opcodes of a pickle can only act through what they name, so the list is the whole authority that a
-file has. Reads the layouts of pickle and of joblib, compressed or not.
+file has. Some listed symbols are harmless only with certain arguments, which the scanner sees to:
+hand in nothing but bytes that it has just called clean. Reads the layouts of pickle and of joblib,
+compressed or not.
 """
 
 from __future__ import annotations
 
+import _compat_pickle
 import bz2
 import gzip
 import io
 import lzma
 import pickle
-import tomllib
 import zlib
 from collections.abc import Callable
-from functools import cache
-from importlib import resources
-from pathlib import Path
 from types import BuiltinFunctionType, FunctionType
 from typing import Any, BinaryIO, Final
 
 from joblib.numpy_pickle import NumpyUnpickler
 
+from strongroom.assess.scanner import allowed_symbols
 from strongroom.domain.errors import InputError, LimitError
 
 MAX_BYTES: Final = 2 * 2**30
 """Of a pickle once it is decompressed."""
 _MOVED: Final = {"_loss": "sklearn._loss._loss"}
 """Cython classes pickle under their bare module name; never let an import path decide."""
-
-
-@cache
-def admitted() -> frozenset[tuple[str, str]]:
-    """The (module, name) pairs that a model file may name."""
-    text = resources.files("strongroom.assess").joinpath("pickle_symbols.toml").read_text("utf-8")
-    packages = tomllib.loads(text)
-    return frozenset(
-        (module, name)
-        for modules in packages.values()
-        for module, names in modules.items()
-        for name in names
-    )
 
 
 class Restricted(NumpyUnpickler):  # type: ignore[misc]  # joblib has no types
@@ -50,7 +37,10 @@ class Restricted(NumpyUnpickler):  # type: ignore[misc]  # joblib has no types
 
     def find_class(self, module: str, name: str) -> Any:
         """The class or function, if it is listed."""
-        if (module, name) not in admitted():
+        if self.proto < 3:
+            module, name = _compat_pickle.NAME_MAPPING.get((module, name), (module, name))
+            module = _compat_pickle.IMPORT_MAPPING.get(module, module)
+        if (module, name) not in allowed_symbols():
             raise InputError(
                 f"the file names {module}.{name}, which no model needs",
                 fix="export the model to ONNX, LightGBM text, XGBoost JSON or skops",
@@ -66,17 +56,16 @@ class Restricted(NumpyUnpickler):  # type: ignore[misc]  # joblib has no types
     dispatch[pickle.BUILD[0]] = load_build
 
 
-def restricted_load(path: Path) -> Any:
+def restricted_load(data: bytes, *, where: str) -> Any:
     """The object in a pickle or joblib file. Raises InputError, LimitError."""
     try:
-        with path.open("rb") as raw:
-            plain = _decompressed(raw)
-            return Restricted("", plain, ensure_native_byte_order=False).load()
+        plain = _decompressed(io.BytesIO(data))
+        return Restricted("", plain, ensure_native_byte_order=False).load()
     except (InputError, MemoryError):
         raise
     except Exception as error:  # whatever a listed class makes of hostile arguments
         raise InputError(
-            f"not a sound pickle: {type(error).__name__}: {str(error)[:200]}", where=path.name
+            f"not a sound pickle: {type(error).__name__}: {str(error)[:200]}", where=where
         ) from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import lightgbm
@@ -39,15 +38,16 @@ _NOT_HOW: Final = frozenset(
 )
 
 
-def open_model(path: Path, *, n_features: int, threads: int) -> Scorer:  # noqa: ARG001  # as others
+def open_model(data: bytes, *, where: str, n_features: int, threads: int) -> Scorer:  # noqa: ARG001
     """Open a saved Booster."""
-    text = path.read_bytes()
-    if b"end of trees" not in text:
-        raise InputError("a truncated LightGBM model", where=path.name, fix="save it again")
+    # LightGBM 4.7 crashes on a parameter section that never ends.
+    cut = b"\nparameters:" in data and b"end of parameters" not in data
+    if cut or b"end of trees" not in data:
+        raise InputError("a truncated LightGBM model", where=where, fix="save it again")
     try:
-        booster = lightgbm.Booster(model_str=text.decode("utf-8"))
+        booster = lightgbm.Booster(model_str=data.decode("utf-8"))
     except (LightGBMError, ValueError) as error:
-        raise InputError(f"not a LightGBM model: {error}", where=path.name) from error
+        raise InputError(f"not a LightGBM model: {error}", where=where) from error
     return wrap(booster, threads)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -23,19 +22,17 @@ _BROKEN: Final = (
 _FLOATS: Final = frozenset({"tensor(float)", "tensor(double)"})
 
 
-def open_model(path: Path, *, n_features: int, threads: int) -> Scorer:
+def open_model(data: bytes, *, where: str, n_features: int, threads: int) -> Scorer:
     """Open a model from its bytes, so that it cannot name files beside it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(
-            path.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except _BROKEN as error:
-        raise InputError(f"not an ONNX model: {str(error)[:200]}", where=path.name) from error
-    given, wanted = _ends(session, path.name)
+        raise InputError(f"not an ONNX model: {str(error)[:200]}", where=where) from error
+    given, wanted = _ends(session, where)
     dtype = np.float64 if given.type == "tensor(double)" else np.float32
     width = given.shape[1] if isinstance(given.shape[1], int) else n_features
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -29,14 +28,14 @@ _HOW: Final = (
 )
 
 
-def open_model(path: Path, *, n_features: int, threads: int) -> Scorer:  # noqa: ARG001  # as others
+def open_model(data: bytes, *, where: str, n_features: int, threads: int) -> Scorer:  # noqa: ARG001
     """Open a saved Booster."""
     booster = xgboost.Booster()
     try:
-        booster.load_model(bytearray(path.read_bytes()))
+        booster.load_model(bytearray(data))
     except (XGBoostError, ValueError, TypeError) as error:
         reason = (str(error).splitlines() or ["unreadable"])[0][:200]
-        raise InputError(f"not an XGBoost model: {reason}", where=path.name) from error
+        raise InputError(f"not an XGBoost model: {reason}", where=where) from error
     return wrap(booster, threads)
 
 
