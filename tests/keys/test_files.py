@@ -102,6 +102,9 @@ def test_a_missing_file_a_folder_and_a_closed_folder_say_so(tmp_path: Path) -> N
         load_key(tmp_path, PASSPHRASE)
     with pytest.raises(StoreError, match="cannot be written"):
         save_key(generate(), tmp_path / "missing" / "k", PASSPHRASE, guessable=False)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="cannot be written: Not a directory"):
+        save_key(generate(), tmp_path / "file" / "k", PASSPHRASE, guessable=False)
 
 
 def test_every_changed_byte_of_a_key_file_is_noticed(saved: tuple[KeyPair, Path]) -> None:

@@ -127,6 +127,24 @@ def test_a_second_encoding_of_the_same_key_is_refused() -> None:
         PublicKey.from_der(compressed)
 
 
+P = 2**255 - 19
+Y8 = int.from_bytes(
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
+)
+
+
+@pytest.mark.parametrize("sign", [0, 1])
+@pytest.mark.parametrize("y", [0, 1, P - 1, P, P + 1, Y8, P - Y8])
+def test_a_key_of_small_order_is_refused(y: int, sign: int) -> None:
+    """The library takes it, and then takes forgeries that need no private key."""
+    raw = (y | sign << 255).to_bytes(32, "little")
+    weak = ed25519.Ed25519PublicKey.from_public_bytes(raw)
+    if y in (1, P + 1):
+        weak.verify((1).to_bytes(32, "little") + bytes(32), b"anything at all")
+    with pytest.raises(InputError, match="under which anybody can sign"):
+        PublicKey.of(weak)
+
+
 def test_oversized_input_is_refused_before_it_is_parsed() -> None:
     with pytest.raises(LimitError):
         PublicKey.parse_pem(b"x" * 5000)

@@ -223,6 +223,21 @@ def test_a_missing_key_says_so(tmp_path: Path) -> None:
         local(tmp_path).unwrap(wrapped, HERE)
 
 
+def test_a_lost_root_file_is_not_made_anew_over_keys_that_are_there(tmp_path: Path) -> None:
+    wrapped = local(tmp_path).wrap(DATA_KEY, HERE)
+    root = (tmp_path / "root").read_bytes()
+    (tmp_path / "root").unlink()
+    for act in (
+        lambda: local(tmp_path).unwrap(wrapped, HERE),
+        lambda: local(tmp_path).wrap(DATA_KEY, HERE, name="other"),
+    ):
+        with pytest.raises(KeyAccessError, match="root: there is no such key file"):
+            act()
+    (tmp_path / "root").write_bytes(root)
+    (tmp_path / "root").chmod(0o600)
+    assert local(tmp_path).unwrap(wrapped, HERE) == DATA_KEY
+
+
 def test_a_destruction_that_was_cut_short_still_counts(tmp_path: Path) -> None:
     """Killed between the tombstone and the deletion: the key file lies there, and is not used."""
     wrapped = local(tmp_path).wrap(DATA_KEY, HERE)
@@ -238,7 +253,7 @@ def test_a_destruction_that_was_cut_short_still_counts(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(StoreError, match="cannot be made"):
+    with pytest.raises((StoreError, KeyAccessError), match=r"cannot be (made|read)"):
         local(tmp_path / "file" / "kms").wrap(DATA_KEY, HERE)
 
 

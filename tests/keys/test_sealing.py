@@ -393,6 +393,17 @@ def test_a_source_that_does_not_wait_is_refused_instead_of_cut() -> None:
         seal_stream(source, io.BytesIO(), KEY, HERE)
 
 
+def test_a_target_that_does_not_wait_is_refused_instead_of_cut() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with (
+        os.fdopen(reading, "rb"),
+        os.fdopen(writing, "wb", buffering=0) as target,
+        pytest.raises(InputError, match="does not say what it took"),
+    ):
+        seal_stream(io.BytesIO(BIG), target, KEY, HERE)
+
+
 class Broken(io.BytesIO):
     """A full disk, after so many bytes."""
 

@@ -36,9 +36,9 @@ from strongroom.keys.private import (
     GUESSABLE,
     RANDOM,
     Work,
+    create_private,
     read_private,
     stretch,
-    write_private,
 )
 
 _PBES2: Final = bytes.fromhex("06092a864886f70d01050d")  # 1.2.840.113549.1.5.13
@@ -95,7 +95,7 @@ def save_key(signer: KeyPair, path: Path, passphrase: bytes, *, guessable: bool 
     padded = padder.update(plain) + padder.finalize()
     ciphertext = encryptor.update(padded) + encryptor.finalize()
     locked = _Locked(blank.public, work, blank.salt, blank.iv, ciphertext)
-    if not write_private(path, locked.to_bytes(), replace=False):
+    if not create_private(path, locked.to_bytes()):
         raise KeyAccessError(
             "a key file is there already", where=str(path), fix="name it otherwise"
         )

@@ -35,6 +35,10 @@ _Loaded: TypeAlias = Ed25519PublicKey | EllipticCurvePublicKey
 
 MAX_PEM: Final = 4096
 """Bytes; either kind of public key takes less than 200."""
+_P: Final = 2**255 - 19
+_Y8: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_WEAK: Final = frozenset({0, 1, _P - 1, _P, _P + 1, _Y8, _P - _Y8})
+"""The y of all points of edwards25519 whose order divides 8, in every encoding of 255 bits."""
 _ECDSA: Final = ECDSA(SHA256(), deterministic_signing=True)
 
 
@@ -52,6 +56,9 @@ class PublicKey:
         loaded = _load(self.der)
         if _algorithm(loaded) != self.algorithm or _spki(loaded) != self.der:
             raise InputError(f"not an {self.algorithm} public key in its plain encoding")
+        if isinstance(loaded, Ed25519PublicKey) and _y(loaded) in _WEAK:
+            # RFC 8032 verifiers take it, and its holder could disown whatever they signed.
+            raise InputError("a public key under which anybody can sign", fix="make another")
 
     @property
     def key_id(self) -> str:
@@ -176,6 +183,10 @@ def _accepted(loaded: object) -> _Loaded:
 
 def _algorithm(loaded: _Loaded) -> Algorithm:
     return "ed25519" if isinstance(_accepted(loaded), Ed25519PublicKey) else "ecdsa-p256"
+
+
+def _y(loaded: Ed25519PublicKey) -> int:
+    return int.from_bytes(loaded.public_bytes_raw(), "little") % 2**255
 
 
 def _spki(loaded: _Loaded) -> bytes:

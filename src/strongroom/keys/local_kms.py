@@ -27,11 +27,12 @@ from strongroom.domain.errors import InputError, IntegrityError, KeyAccessError,
 from strongroom.keys.private import (
     GUESSABLE,
     RANDOM,
+    create_private,
     derive,
+    exists,
     read_private,
     stretch,
     sync_folder,
-    write_private,
 )
 
 DEFAULT_KEY: Final = "default"
@@ -63,15 +64,11 @@ class LocalKms:
     def create_key(self, name: str) -> None:
         """Make a named key if there is none. Raises KeyAccessError when it was destroyed."""
         path = self._path(name)
-        if path.exists():
+        if exists(path):
             return
         salt = os.urandom(_SALT)
         lock = AESGCM(derive(self._root_key, salt, name.encode()))
-        write_private(
-            path,
-            _KEY + salt + lock.encrypt(_ONCE, os.urandom(KEY), _KEY),
-            replace=False,  # of two processes that make it at once, both must use the same
-        )
+        create_private(path, _KEY + salt + lock.encrypt(_ONCE, os.urandom(KEY), _KEY))
 
     def wrap(self, data_key: bytes, context: bytes, *, name: str = DEFAULT_KEY) -> bytes:
         """The data key under a named key, which is made if need be."""
@@ -99,9 +96,9 @@ class LocalKms:
         """Destroy a named key for ever. Raises KeyAccessError when there never was one."""
         tombstone = self._tombstone(name)
         path = self._folder / f"{name}.key"
-        if not tombstone.exists() and not path.exists():
+        if not exists(tombstone) and not exists(path):
             raise KeyAccessError(f"there is no key {name}", where=self.uri)
-        write_private(tombstone, b"", replace=False)  # first, for it outlives a crash in between
+        create_private(tombstone, b"")  # first, for it outlives a crash in between
         try:
             path.unlink(missing_ok=True)
             sync_folder(self._folder)
@@ -129,7 +126,7 @@ class LocalKms:
 
     def _path(self, name: str) -> Path:
         """Where the key is or would be. Raises KeyAccessError when it was destroyed."""
-        if self._tombstone(name).exists():
+        if exists(self._tombstone(name)):
             raise KeyAccessError(
                 f"key {name} was destroyed, and with it all that was sealed under it",
                 where=self.uri,
@@ -144,8 +141,8 @@ class LocalKms:
     @cached_property
     def _root_key(self) -> bytes:
         path = self._folder / "root"
-        if not path.exists():
-            self._make_root(path)
+        if not exists(path) and not any(self._folder.glob("*.key")):
+            self._make_root(path)  # never for keys that are there: it would not open them
         data = read_private(path)
         flag, salt, check = data[_MAGIC : _MAGIC + 1], data[_MAGIC + 1 : -32], data[-32:]
         if not data.startswith(_ROOT) or flag not in _WORK or len(salt) != _SALT:
@@ -167,4 +164,4 @@ class LocalKms:
         salt = os.urandom(_SALT)
         flag = bytes([self._guessable])
         check = derive(stretch(self._secret, salt, _WORK[flag]), salt, b"check")
-        write_private(path, _ROOT + flag + salt + check, replace=False)
+        create_private(path, _ROOT + flag + salt + check)

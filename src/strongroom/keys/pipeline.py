@@ -38,8 +38,11 @@ def pump(source: BinaryIO, target: BinaryIO, sizes: tuple[int, int], work: Work)
         line.run()
         return
     with ThreadPoolExecutor(WORKERS) as pool:
-        for done in [pool.submit(line.run) for _ in range(WORKERS)]:
-            done.result()
+        try:
+            for done in [pool.submit(line.run) for _ in range(WORKERS)]:
+                done.result()
+        finally:
+            line.stop()  # an interrupt does not wait for the rest
 
 
 def fill(source: BinaryIO, buffer: bytearray | memoryview) -> int:
@@ -59,7 +62,10 @@ def write(target: BinaryIO, data: Buffer) -> None:
     """All of it: unbuffered files may take less at a time."""
     view = memoryview(data)
     while view:
-        view = view[target.write(view) :]
+        count: int | None = target.write(view)
+        if count is None:
+            raise InputError("a target that does not say what it took", fix="open it blocking")
+        view = view[count:]
 
 
 def _read_into(source: BinaryIO, view: memoryview) -> int | None:
@@ -90,7 +96,7 @@ class _Line:
         self._taken = 0
         self._written = 0
         self._ended = False
-        self._failed = False
+        self._stopped = False
 
     @property
     def only_one(self) -> bool:
@@ -98,7 +104,7 @@ class _Line:
         return self._length < self._sizes[0]
 
     def run(self) -> None:
-        """Work until the source ends, or another worker failed."""
+        """Work until the source ends, or somebody stops it, as a worker that fails does."""
         spare, out = bytearray(self._sizes[0]), memoryview(bytearray(self._sizes[1]))
         try:
             while (taken := self._take(spare)) is not None:
@@ -111,22 +117,26 @@ class _Line:
                     self._written += 1
                     self._writing.notify_all()
         except BaseException:
-            with self._writing:
-                self._failed = True
-                self._writing.notify_all()
+            self.stop()
             raise
+
+    def stop(self) -> None:
+        """Let no worker begin or write another segment."""
+        with self._writing:
+            self._stopped = True
+            self._writing.notify_all()
 
     def _my_turn(self, index: int) -> bool:
         """Wait until all before this segment is written; False when that will never be."""
         with self._writing:
-            while self._written != index and not self._failed:
+            while self._written != index and not self._stopped:
                 self._writing.wait()
-            return not self._failed
+            return not self._stopped
 
     def _take(self, spare: bytearray) -> tuple[int, bytearray, int, bool] | None:
         """Number, bytes, length, and whether it is the last, which takes reading one ahead."""
         with self._reading:
-            if self._ended or self._failed:
+            if self._ended or self._stopped:
                 return None
             index, data, length = self._taken, self._ahead, self._length
             self._ahead = spare

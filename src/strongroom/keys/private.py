@@ -68,34 +68,38 @@ def read_private(path: Path) -> bytes:
     return data
 
 
-def write_private(path: Path, data: bytes, *, replace: bool = True) -> bool:
-    """Write a file of mode 0600, wholly or not at all, durable when this returns.
+def create_private(path: Path, data: bytes) -> bool:
+    """Make a file of mode 0600, wholly or not at all, durable when this returns.
 
-    Without `replace` a file that is already there stays, and False is returned; of several
-    processes that try at once, one wins. Raises StoreError.
+    A file that is there stays, and False is returned: of several processes that try at once, one
+    wins. Raises StoreError.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        return _place(draft, path, data, replace=replace)
-    except OSError as error:
-        raise StoreError(f"cannot be written: {error.strerror}", where=str(path)) from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _place(draft: Path, path: Path, data: bytes, *, replace: bool) -> bool:
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        if replace:
-            draft.replace(path)
-        else:
-            path.hardlink_to(draft)  # unlike a rename, this refuses to replace
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            try:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                path.hardlink_to(draft)  # unlike a rename, this refuses to replace
+            finally:
+                draft.unlink()
+        sync_folder(path.parent)
     except FileExistsError:
         return False
-    sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(f"cannot be written: {error.strerror}", where=str(path)) from error
+    return True
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file. Raises KeyAccessError when its folder cannot be looked into."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise KeyAccessError(f"cannot be read: {error.strerror}", where=str(path)) from error
     return True
 
 

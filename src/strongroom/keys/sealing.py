@@ -67,14 +67,13 @@ def sealed_chunks(source: BinaryIO, key: bytes, context: bytes) -> Iterator[byte
     cipher = FileCipher.new(key, context)
     yield cipher.header
     index, held, ahead = 0, bytearray(SEGMENT), bytearray(SEGMENT)
-    length, following = fill(source, held), 0
-    while True:
+    length, last = fill(source, held), False
+    while not last:
         following = fill(source, ahead) if length == SEGMENT else 0
+        last = not following
         out = bytearray(length + TAG)
-        cipher.seal(index, memoryview(held)[:length], out, last=not following)
+        cipher.seal(index, memoryview(held)[:length], out, last=last)
         yield bytes(out)
-        if not following:
-            return
         index, held, ahead, length = index + 1, ahead, held, following
 
 
