@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,7 @@ def test_what_is_no_manifest_is_refused_with_advice(tmp_path: Path) -> None:
     assert "found a list" in refusal(b"- 1\n")
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_loaded_or_refused(data: bytes) -> None:
     assert loaded_or_refused(data)
@@ -141,8 +142,22 @@ wild = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(st.sampled_from(FIELDS), wild))
 def test_values_of_any_shape_in_any_place_are_refused_in_order(value: dict[str, object]) -> None:
     with pytest.raises(InputError):
         read_manifest(json.dumps(value).encode(), Path())
+
+
+def test_a_flood_of_slips_is_told_in_bounded_time_and_words() -> None:
+    features = "".join(f"      - {{name: column_{i}}}\n" for i in range(4000))
+    relations = ", ".join(f'"colum_{i} == 0"' for i in range(4000))
+    started = time.process_time()
+    text = refusal(
+        changed(
+            ("    relations: [", f"{features}    relations: [{relations}, "),
+        )
+    )
+    assert time.process_time() - started < 20
+    assert "more" in text
+    assert len(text) < 20_000

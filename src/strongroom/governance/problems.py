@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, TypeAlias
 
 from strongroom.domain.errors import InputError
@@ -12,6 +13,7 @@ from strongroom.domain.errors import InputError
 Path: TypeAlias = tuple[str | int, ...]
 """Where a value stands in a document: `("data", "schema", "features", 3, "min")`."""
 MAX_SHOWN: Final = 50
+MAX_COMPARED: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,13 @@ def line_of(path: Path, lines: Mapping[Path, int]) -> int:
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str | None:
-    """The one known name that is nearest to what was given, if any is near."""
-    near = difflib.get_close_matches(given.lower()[:100], list(known), n=1, cutoff=0.6)
-    return near[0] if near else None
+    """The one known name that is nearest to what was given, if any is near.
+
+    Looks at MAX_COMPARED names only: a hostile file could hold thousands.
+    """
+    names = {name.lower(): name for name in islice(known, MAX_COMPARED)}
+    near = difflib.get_close_matches(given.lower()[:100], names, n=1, cutoff=0.6)
+    return names[near[0]] if near else None
 
 
 def as_error(problems: Sequence[Problem], lines: Mapping[Path, int], where: str) -> InputError:

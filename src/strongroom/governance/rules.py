@@ -7,7 +7,8 @@ the shape of the parts is somebody else's business (`shape.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path as FolderPath
 from typing import Any, Final, TypeVar
 
@@ -35,25 +36,25 @@ FEATURES: Final = (*SCHEMA, "features")
 ROLES: Final = ("target", "time", "entity", "id")
 """Fields of the schema that name one column."""
 
+MAX_PROBLEMS: Final = 500
+"""Of one rule; more are as good as endless."""
+
 M = TypeVar("M", bound=BaseModel)
 
 
 def broken_rules(value: Any, system: System | None, folder: FolderPath) -> list[Problem]:
     """Every rule that the manifest breaks, as far as its parts can be read."""
-    problems = [
-        *_paths(value, folder),
-        *_jurisdictions(value),
-        *_columns(value),
-        *_relations(value),
-    ]
-    for at, feature in _parts(Feature, value, FEATURES):
-        problems += feature_rules(feature, at)
-    for at, bound in _parts(Bound, value, ("thresholds",)):
-        problems += bound_rules(bound, at)
-    problems += _settings(value)
-    if system is not None:
-        problems += system_rules(system)
-    return problems
+    rules = (
+        _paths(value, folder),
+        _jurisdictions(value),
+        _columns(value),
+        _relations(value),
+        _each(Feature, value, FEATURES, feature_rules),
+        _each(Bound, value, ("thresholds",), bound_rules),
+        _settings(value),
+        system_rules(system) if system is not None else (),
+    )
+    return [problem for rule in rules for problem in islice(rule, MAX_PROBLEMS)]
 
 
 def _jurisdictions(value: Any) -> Iterator[Problem]:
@@ -224,10 +225,12 @@ def _texts(value: Any, at: Path) -> list[tuple[Path, str]]:
     return [(path, text) for path in paths if (text := _text(value, path)) is not None]
 
 
-def _parts(model: type[M], value: Any, at: Path) -> Iterator[tuple[Path, M]]:
-    """Those items of a list that are well formed by themselves."""
+def _each(
+    model: type[M], value: Any, at: Path, rules: Callable[[M, Path], Iterator[Problem]]
+) -> Iterator[Problem]:
+    """Hold those items of a list to the rules that are well formed by themselves."""
     listed = _at(value, at)
     for index, item in enumerate(listed if isinstance(listed, list) else ()):
         part, _ = validate(model, item, (*at, index))
         if part is not None:
-            yield (*at, index), part
+            yield from rules(part, (*at, index))
