@@ -38,9 +38,9 @@ class Derived:
                 self._add(1, perfect_levels(leaves)[HEIGHT][0])
 
     def hashes(self, tile: Tile) -> list[bytes]:
-        """What a tile should hold. Needs `leaves` to have run."""
+        """What a tile should hold, a bundle as leaf hashes. Needs `leaves` to have run."""
         first = tile.index * WIDTH
-        if tile.level == 0:
+        if tile.level <= 0:
             return self._leaves_of(tile.index)[: tile.width]
         return self._levels[tile.level - 1][first : first + tile.width]
 
@@ -73,12 +73,11 @@ class Derived:
         except IntegrityError as error:
             return [NO_ENTRY] * tile.width, error.what
         entries = decode_as_far(data)
-        grown = len(entries) == WIDTH  # the full bundle has taken the place of the partial one
         leaves = leaf_hashes(entries[: tile.width])
         fault = None
         if len(leaves) < tile.width:
             fault = f"breaks off after {len(leaves)} of {tile.width} entries"
-        elif len(entries) != tile.width and not grown:
+        elif len(entries) != tile.width and not self._snapshot.outgrown(tile):
             fault = f"holds {len(entries)} entries instead of {tile.width}"
         elif len(data) != sum(2 + len(entry) for entry in entries):
             fault = "goes on after its last entry"

@@ -9,6 +9,8 @@ from itertools import pairwise
 from strongroom.ledger.merkle import fold
 from strongroom.ledger.tiles import ENTRIES, HEIGHT, WIDTH, Tile, span
 
+Hashes = Callable[[Tile], Sequence[bytes]]
+"""Reads the hashes in a tile."""
 Named = tuple[Tile, bytes]
 """A tile or bundle and its bytes."""
 
@@ -27,9 +29,7 @@ class Edge:
         """The entries of the open bundle, each behind its length."""
 
     @classmethod
-    def at(
-        cls, size: int, hashes: Callable[[Tile], Sequence[bytes]], bundle: Sequence[bytes]
-    ) -> Edge:
+    def at(cls, size: int, hashes: Hashes, bundle: Sequence[bytes]) -> Edge:
         """The edge of an existing tree: `hashes` reads its tiles, `bundle` has its last entries."""
         edge = cls(size)
         edge._framed = frames(bundle)

@@ -10,7 +10,7 @@ from strongroom.domain.errors import IntegrityError
 from strongroom.ledger import merkle
 from strongroom.ledger.checkpoint import Checkpoint
 from strongroom.ledger.derive import Derived
-from strongroom.ledger.edge import Edge
+from strongroom.ledger.edge import Edge, Hashes
 from strongroom.ledger.journal import Commit, Journal
 from strongroom.ledger.note import VerifierKey
 from strongroom.ledger.reading import CHECKPOINT, JOURNAL
@@ -35,9 +35,13 @@ def read_journal(folder: Path) -> list[Commit]:
 
 
 def journal_problems(
-    commits: Sequence[Commit], derived: Derived, published: Checkpoint, key: VerifierKey
+    commits: Sequence[Commit], sources: Sequence[Hashes], published: Checkpoint, key: VerifierKey
 ) -> tuple[list[Checkpoint], list[Problem]]:
-    """The checkpoints in the journal, each held against the entries, and what is wrong."""
+    """The checkpoints in the journal, each held against its entries, and what is wrong.
+
+    `sources` tell the tiles where the journal begins: as derived from the entries, as stored. Where
+    neither hashes to its first checkpoint, it is entries there that are wrong.
+    """
     try:
         heads = [Checkpoint.open(c.note, key, where=JOURNAL) for c in commits]
     except IntegrityError as error:
@@ -50,13 +54,26 @@ def journal_problems(
     if heads[0].size > published.size:
         reason = f"has {published.size} entries, the journal begins at {heads[0].size}"
         return heads, [Problem(CHECKPOINT, f"{reason}: it was put back")]
-    edge = Edge.at(heads[0].size, derived.hashes, ())
+    edge = _edge_at(heads[0], sources)
+    if edge is None:
+        return heads, []
     for commit, said in zip(commits, heads, strict=True):
         edge.extend(commit.framed, commit.leaves)
         if (edge.size, edge.root) != (said.size, said.root):
             reason = f"does not hash to its checkpoint of {said.size} entries"
             return heads, [Problem(JOURNAL, reason)]
     return heads, []
+
+
+def _edge_at(base: Checkpoint, sources: Sequence[Hashes]) -> Edge | None:
+    for hashes in sources:
+        try:
+            edge = Edge.at(base.size, hashes, ())
+        except IntegrityError:
+            continue
+        if edge.root == base.root:
+            return edge
+    return None
 
 
 def older_problems(

@@ -66,6 +66,10 @@ class Snapshot:
                 continue
         raise IntegrityError("is missing", where=str(self.folder / tile.path))
 
+    def outgrown(self, tile: Tile) -> bool:
+        """Whether only the full tile is left of a partial one."""
+        return tile != tile.full and not (self.folder / tile.path).exists()
+
     def _nodes(self, tile: Tile) -> list[list[bytes]]:
         found = self._levels.get(tile)
         if found is None:

@@ -62,6 +62,11 @@ class Tile:
         """The index of the first entry that it covers."""
         return self.index * span(self.level) * WIDTH
 
+    @property
+    def stop(self) -> int:
+        """The index after the last entry that it covers."""
+        return self.first + self.width * span(self.level)
+
     @classmethod
     def parse(cls, path: str) -> Tile | None:
         """Read a path back; None for what is not the one right path of a tile."""

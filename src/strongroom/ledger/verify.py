@@ -26,7 +26,16 @@ from strongroom.ledger.history import Problem, journal_problems, older_problems,
 from strongroom.ledger.journal import Commit
 from strongroom.ledger.note import VerifierKey
 from strongroom.ledger.reading import CHECKPOINT, JOURNAL, LOCK, Snapshot
-from strongroom.ledger.tiles import ENTRIES, WIDTH, Tile, covering, decode_as_far, span, tiles_of
+from strongroom.ledger.tiles import (
+    ENTRIES,
+    WIDTH,
+    Tile,
+    covering,
+    decode_as_far,
+    span,
+    split_hashes,
+    tiles_of,
+)
 
 _WAIT: Final = 10.0
 """Seconds to wait for a writer to finish its commit."""
@@ -74,18 +83,18 @@ def verify_folder(
     problems: set[Problem] = set()
     with store_errors(folder), shared(folder / LOCK, _WAIT):
         commits = _commits(folder, problems)
-        note = _published(folder, commits)
+        note = _published(folder, commits, problems)
     try:
         shown = Checkpoint.open(note, key, where=CHECKPOINT)
     except IntegrityError as error:
         return Verification(0, (*problems, Problem(CHECKPOINT, error.what)))
     derived = Derived(folder, shown.size)
     problems.update(_read_entries(derived, progress))
-    blamed = tuple(_blame(derived, Snapshot(folder, shown.size), shown))
+    stored = Snapshot(folder, shown.size)
+    blamed = tuple(_blame(derived, stored, shown))
     problems.update(_entry_problems(blamed, shown.size, problems))
     problems.update(_tile_problems(derived, folder, blamed))
-    problems.update(_leftover_problems(folder, shown.size))
-    heads, wrong = journal_problems(commits, derived, shown, key)
+    heads, wrong = journal_problems(commits, (derived.hashes, stored.hashes), shown, key)
     problems.update(wrong)
     if before is not None:
         problems.update(older_problems(before, derived, heads))
@@ -104,13 +113,15 @@ def _commits(folder: Path, problems: set[Problem]) -> list[Commit]:
     return []
 
 
-def _published(folder: Path, commits: list[Commit]) -> bytes:
-    """The published checkpoint; the empty log's, which begins a journal, before there is one."""
+def _published(folder: Path, commits: list[Commit], problems: set[Problem]) -> bytes:
+    """The published checkpoint, or the one that the journal begins at."""
     path = folder / CHECKPOINT
     if path.exists():
         return path.read_bytes()
     if not commits:
         raise StoreError("no ledger here", where=str(folder), fix="name the home")
+    if commits[0].note.split(b"\n")[1] != b"0":  # an empty log may not have published yet
+        problems.add(Problem(CHECKPOINT, "is missing"))
     return commits[0].note
 
 
@@ -181,47 +192,52 @@ def _runs(blamed: tuple[Blamed, ...]) -> Iterator[Blamed]:
 
 
 def _tile_problems(derived: Derived, folder: Path, blamed: tuple[Blamed, ...]) -> Iterator[Problem]:
-    """Tiles against what is derived; hashes over blamed entries cannot be derived."""
+    """Every tile of the log, and the partial ones of earlier sizes that are still there."""
     snapshot = Snapshot(folder, derived.size)
     for tile in tiles_of(derived.size):
         if tile.level == ENTRIES:
-            continue
+            continue  # read already, and blamed where they are wrong
         try:
             data = snapshot.read(tile)
         except IntegrityError as error:
             yield Problem(tile.path, error.what)
             continue
-        expected = derived.hashes(tile)
-        if data == b"".join(expected):
+        if snapshot.outgrown(tile):
+            data = data[: tile.width * merkle.HASH_SIZE]
+        yield from _faults(tile, split_hashes(data), derived, blamed)
+    now = set(tiles_of(derived.size))
+    for path in sorted((folder / "tile").rglob("*.p/*")):
+        older = Tile.parse(path.relative_to(folder).as_posix())
+        if older is None or older in now or older.stop > derived.size:
             continue
-        length, width = len(data) // merkle.HASH_SIZE, span(tile.level)
-        if len(data) % merkle.HASH_SIZE or length not in (tile.width, WIDTH):
-            yield Problem(tile.path, f"holds {len(data)} bytes instead of {tile.width} hashes")
-        for position, digest in enumerate(expected):
-            first = tile.first + position * width
-            there = data[position * merkle.HASH_SIZE : (position + 1) * merkle.HASH_SIZE]
-            if there != digest and not _any_between(blamed, first, first + width):
-                yield Problem(tile.path, f"hash {position} is not that of the entries below it")
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            continue  # a writer has just put the full one in its place
+        hashes = _leaves(data) if older.level == ENTRIES else split_hashes(data)
+        yield from _faults(older, hashes, derived, blamed)
+
+
+def _faults(
+    tile: Tile, there: list[bytes], derived: Derived, blamed: tuple[Blamed, ...]
+) -> Iterator[Problem]:
+    """A tile's hashes against what is derived; what covers blamed entries cannot be derived."""
+    if len(there) != tile.width:
+        yield Problem(tile.path, f"does not hold {tile.width} hashes")
+    width = span(tile.level)
+    for position, (found, expected) in enumerate(zip(there, derived.hashes(tile), strict=False)):
+        first = tile.first + position * width
+        if found != expected and not _any_between(blamed, first, first + width):
+            what = "entry" if tile.level == ENTRIES else "hash"
+            yield Problem(tile.path, f"{what} {position} is not that of the log")
+
+
+def _leaves(bundle: bytes) -> list[bytes]:
+    """Leaf hashes of a bundle, none where it does not end with an entry."""
+    entries = decode_as_far(bundle)
+    whole = len(bundle) == sum(2 + len(entry) for entry in entries)
+    return merkle.leaf_hashes(entries) if whole else []
 
 
 def _any_between(blamed: tuple[Blamed, ...], start: int, stop: int) -> bool:
     return any(b.start < stop and start < b.stop for b in blamed)
-
-
-def _leftover_problems(folder: Path, size: int) -> Iterator[Problem]:
-    """Partial tiles of earlier sizes must be beginnings of what is there now."""
-    snapshot = Snapshot(folder, size)
-    for path in sorted((folder / "tile").rglob("*.p/*")):
-        tile = Tile.parse(path.relative_to(folder).as_posix())
-        if tile is None or size // span(tile.level) < tile.index * WIDTH + tile.width:
-            continue
-        now = covering(tile.level, tile.index * WIDTH, size)
-        if tile == now:
-            continue
-        try:
-            whole, data = snapshot.read(now), path.read_bytes()
-        except (IntegrityError, FileNotFoundError):
-            continue  # said already, or replaced by the full tile just now
-        held = len(decode_as_far(data)) if tile.level == ENTRIES else len(data) // merkle.HASH_SIZE
-        if not whole.startswith(data) or held != tile.width:
-            yield Problem(tile.path, f"is not a beginning of {now.path}")
