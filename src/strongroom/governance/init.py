@@ -207,6 +207,7 @@ def _lines(answers: Mapping[str, str], schema: SchemaGuess, files: Files) -> Ite
     yield "    features:"
     for feature in schema.features:
         yield f"      - {{{', '.join(_feature(feature))}}}"
+    yield "# fallback: what judges payments while the model is out of use, and who switches to it"
     if files.dependencies:
         yield f"dependencies: {scalar(files.dependencies)}"
 
