@@ -70,9 +70,18 @@ def test_a_home_cannot_be_made_under_a_file(opened, tmp_path):
 def test_a_folder_with_other_things_in_it_is_not_made_a_home(opened, folder):
     folder.mkdir()
     (folder / "thesis.txt").touch()
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match="name a folder that is new or empty"):
         opened()
     assert [p.name for p in folder.parent.iterdir()] == [folder.name]
+
+
+def test_an_empty_folder_and_a_link_to_one_become_homes(opened, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    opened(tmp_path / "empty")
+    opened(tmp_path / "link")
+    assert (tmp_path / "disk" / "home.json").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to any folder, whatever its mode")
@@ -177,8 +186,9 @@ def test_an_envelope_that_is_no_statement_is_refused(opened):
 
 
 def test_a_name_that_the_index_cannot_hold_is_refused(opened):
-    with pytest.raises(InputError, match="200 allowed"):
-        opened().record(note("one", system="x" * 201), "assessor")
+    for name in ("x" * 201, "a\0b"):
+        with pytest.raises(InputError, match="at most 200 characters"):
+            opened().record(note("one", system=name), "assessor")
 
 
 def test_a_record_whose_envelope_was_changed_is_refused(opened):

@@ -1,5 +1,6 @@
 """The contract of the object store."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,17 @@ def test_deleting_twice_is_fine(objects):
     objects.delete(digest)
     objects.delete(digest)
     assert not objects.has(digest)
+
+
+def test_what_a_killed_process_left_is_swept_a_day_later(objects, tmp_path):
+    incoming = tmp_path / "objects" / "incoming"
+    old, young = incoming / "old", incoming / "young"
+    for path, age in ((old, 100_000), (young, 1000)):
+        path.touch()
+        then = incoming.stat().st_mtime - age
+        os.utime(path, (then, then))
+    FolderObjects(tmp_path / "objects")
+    assert [path.name for path in incoming.iterdir()] == ["young"]
 
 
 def test_only_sha256_names_objects(objects):

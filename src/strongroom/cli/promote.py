@@ -38,5 +38,6 @@ def promote(
     if move.replaced:
         people.print(
             f"{move.replaced.short} stood there before: "
-            f"`strongroom rollback {move.system} --stage {move.stage}` puts it back"
+            f"`strongroom rollback {move.system} --stage {move.stage}` puts it back",
+            soft_wrap=True,
         )

@@ -34,5 +34,6 @@ def rollback(
     elif move.replaced:
         people.print(
             f"[green]rolled back[/] {system} in {stage}: "
-            f"{move.version.short} stands there again, {move.replaced.short} does not"
+            f"{move.version.short} stands there again, {move.replaced.short} does not",
+            soft_wrap=True,
         )

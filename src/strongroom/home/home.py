@@ -276,14 +276,17 @@ class Home:
     def _bind(self) -> None:
         """Make the database this home's, or refuse one that is another's."""
         mine = self.identity.id
-        with self.database.write() as connection:
-            query = select(about.c.value).where(about.c.name == "home")
+        query = select(about.c.value).where(about.c.name == "home")
+        with self.database.read() as connection:
             found = connection.execute(query).scalar()
-            if found is None:
-                connection.execute(insert(about).values(name="home", value=mine))
-            elif found != mine:
-                raise StoreError(
-                    f"the database belongs to home {found}, this is {mine}",
-                    where=self.database.url,
-                    fix="give each home a database of its own",
-                )
+        if found is None:
+            with self.database.write() as connection:
+                found = connection.execute(query).scalar()
+                if found is None:
+                    connection.execute(insert(about).values(name="home", value=mine))
+        if found not in (None, mine):
+            raise StoreError(
+                f"the database belongs to home {found}, this is {mine}",
+                where=self.database.url,
+                fix="give each home a database of its own",
+            )

@@ -42,10 +42,8 @@ def add(
 ) -> None:
     """Index an envelope, unless it is there already."""
     for name in (leaf.kind, leaf.system, check):
-        if name is not None and len(name) > MAX_NAME:
-            raise InputError(
-                f"a name of {len(name)} characters, {MAX_NAME} allowed", where=name[:40]
-            )
+        if name is not None and (len(name) > MAX_NAME or "\0" in name):
+            raise InputError(f"a name has at most {MAX_NAME} characters", where=repr(name[:40]))
     if by_envelope(connection, leaf.envelope) is None:
         connection.execute(
             insert(records).values(

@@ -73,6 +73,7 @@ def key_file(folder: Path, name: str) -> Path:
 
 def make_home(folder: Path, passphrase: bytes | None, now: datetime) -> None:
     """Make the folder with keys, trust policy and an empty ledger, unless somebody just did."""
+    folder = folder.resolve()
     with told(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))

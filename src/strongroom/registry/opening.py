@@ -9,6 +9,8 @@
 from __future__ import annotations
 
 import io
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -37,19 +39,28 @@ class Opened:
         return self.seal.version
 
     def write(self, folder: Path) -> tuple[Path, ...]:
-        """Write the plaintext below `folder`, which must be empty or absent. Raises StoreError."""
+        """Write the plaintext to `folder`, which must be empty or absent: all of it or nothing.
+
+        Raises InputError for a folder that is in use, IntegrityError for a path that leads out
+        of it, StoreError.
+        """
+        folder = folder.resolve()
         with told(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            if any(folder.iterdir()):
+            if folder.exists() and any(folder.iterdir()):
                 raise InputError("the folder is not empty", where=str(folder), fix="name a new one")
-        written = []
-        for path, data in self.files.items():
-            target = folder.joinpath(*_parts(path))
-            with told(target):
-                target.parent.mkdir(parents=True, exist_ok=True)
-            write_file(target, data, mode=0o600)
-            written.append(target)
-        return tuple(written)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            for path, data in self.files.items():
+                target = draft.joinpath(*_parts(path))
+                with told(target):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                write_file(target, data, mode=0o600)
+            with told(folder):
+                draft.replace(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        return tuple(folder.joinpath(*_parts(path)) for path in self.files)
 
 
 def open_seal(home: Home, seal: Seal) -> Opened:

@@ -25,6 +25,7 @@ from strongroom.storage.upgrades import STEPS, Step
 BUSY_SECONDS: Final = 30
 """How long a writer waits for another one before it gives up."""
 _WRITES: Final = "strongroom_writes"
+_SCHEMA: Final = tables.about.c.name == "schema"
 
 
 class Database:
@@ -90,13 +91,12 @@ def open_database(
     database = Database(_engine(_parse(url)))
     with contextlib.ExitStack() as on_failure:
         on_failure.callback(database.close)
-        with database.write() as connection:
-            _lock_schema(connection)
-            if not inspect(connection).has_table("about"):
-                tables.metadata.create_all(connection)
-                connection.execute(insert(tables.about).values(name="schema", value=str(version)))
-            else:
-                _upgrade(connection, database.url, version, steps)
+        with database.read() as connection:
+            current = _schema(connection) == version
+        if not current:
+            with database.write() as connection:
+                _lock_schema(connection)
+                _make_or_upgrade(connection, database.url, version, steps)
         on_failure.pop_all()
     return database
 
@@ -106,21 +106,33 @@ def sqlite_url(path: Path) -> str:
     return URL.create("sqlite", database=str(path.absolute())).render_as_string()
 
 
-def _upgrade(connection: Connection, where: str, version: int, steps: Mapping[int, Step]) -> None:
-    schema = tables.about.c.name == "schema"
-    found = connection.execute(select(tables.about.c.value).where(schema)).scalar()
-    if found is None or not found.isdecimal():
+def _schema(connection: Connection) -> int | None:
+    """The version that the database says it has; None for an empty one, 0 for nonsense."""
+    if not inspect(connection).has_table("about"):
+        return None
+    found = connection.execute(select(tables.about.c.value).where(_SCHEMA)).scalar()
+    return int(found) if found is not None and found.isdecimal() else 0
+
+
+def _make_or_upgrade(
+    connection: Connection, where: str, version: int, steps: Mapping[int, Step]
+) -> None:
+    found = _schema(connection)
+    if found is None:
+        tables.metadata.create_all(connection)
+        connection.execute(insert(tables.about).values(name="schema", value=str(version)))
+        return
+    if found == 0:
         raise StoreError("the database does not say which schema it has", where=where)
-    if int(found) > version:
+    if found > version:
         raise StoreError(
             f"the database has schema {found}, this release knows up to {version}",
             where=where,
             fix="use the release that wrote it, or a newer one",
         )
-    for number in range(int(found), version):
+    for number in range(found, version):
         steps[number](connection)
-    if int(found) < version:
-        connection.execute(update(tables.about).where(schema).values(value=str(version)))
+    connection.execute(update(tables.about).where(_SCHEMA).values(value=str(version)))
 
 
 def _parse(text: str) -> URL:

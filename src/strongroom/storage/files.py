@@ -23,6 +23,7 @@ _FIXES: Final = {
     errno.EROFS: _READ_ONLY,
     errno.ENOTDIR: "a file stands where a folder is needed; choose another path",
     errno.EEXIST: "a file stands where a folder is needed; choose another path",
+    errno.ENOTEMPTY: "name a folder that is new or empty",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
 }
 

@@ -6,6 +6,7 @@ object is there whole or not at all, whatever is killed and whenever.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,8 @@ from strongroom.domain.digests import Digest, sha256, sha256_of
 from strongroom.domain.errors import InputError, IntegrityError, LimitError, StoreError
 from strongroom.storage.files import store_error, sync_folder, told
 
+ABANDONED: Final = 24 * 3600
+"""Seconds after which a file that nobody finished is garbage."""
 MAX_READ: Final = 64 * 1024 * 1024
 """Bytes that `read` takes into memory unless told otherwise."""
 
@@ -61,7 +64,9 @@ def read(objects: Objects, digest: Digest, *, where: str, limit: int = MAX_READ)
         raise LimitError(f"object {digest.short} is larger than {limit} bytes", where=where)
     if sha256(data) != digest:
         raise IntegrityError(
-            f"object {digest.short} holds other bytes than its name says", where=where
+            f"object {digest.short} holds other bytes than its name says",
+            where=where,
+            fix="restore the objects folder from a backup, and find out who changed it",
         )
     return data
 
@@ -75,6 +80,7 @@ class FolderObjects:
         self._incoming = folder / "incoming"
         with told(folder):
             self._incoming.mkdir(parents=True, exist_ok=True)
+            self._sweep()
 
     @property
     def uri(self) -> str:
@@ -121,6 +127,14 @@ class FolderObjects:
     def path(self, digest: Digest) -> Path | None:
         """See Objects."""
         return self._file(digest) if self.has(digest) else None
+
+    def _sweep(self) -> None:
+        """Remove what killed processes left half-written, long ago by the files' own clock."""
+        newest = self._incoming.stat().st_mtime
+        for path in self._incoming.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if newest - path.stat().st_mtime > ABANDONED:
+                    path.unlink()
 
     def _file(self, digest: Digest) -> Path:
         if digest.algorithm != "sha256":
