@@ -37,5 +37,5 @@ def test_formats_without_code_are_clean(tmp_path):
 
 def test_joblib_files_are_told_from_pickles(reports):
     assert reports["LogisticRegression/joblib-0"].format == "joblib"
-    assert reports["LogisticRegression/joblib-('zlib', 3)"].format == "joblib+zlib"
+    assert reports["LogisticRegression/joblib-('zlib', 1)"].format == "joblib+zlib"
     assert reports["LogisticRegression/pickle5"].format == "pickle"

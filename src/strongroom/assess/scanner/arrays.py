@@ -23,11 +23,11 @@ def array_bytes(state: Any) -> tuple[int | None, bool]:
 
     DTYPE_OBJECT for arrays of objects; None where the state does not say.
     """
-    if not isinstance(state, Box) or state.kind != "dict" or state.size != len(state.items):
+    if not isinstance(state, Box) or state.kind != "dict" or not state.whole:
         return None, False
     aligned = state.get("numpy_array_alignment_bytes") is not None
     shape, dtype = state.get("shape"), state.get("dtype")
-    if not isinstance(shape, Box) or shape.kind != "tuple" or shape.size != len(shape.items):
+    if not isinstance(shape, Box) or shape.kind != "tuple" or not shape.whole:
         return None, aligned
     count = 1
     for length in shape.items:

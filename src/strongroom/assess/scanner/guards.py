@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +13,16 @@ from strongroom.assess.scanner.values import Box, Global, Made
 SMALL: Final = 1 << 20
 """Bytes that a size given as a number may ask for."""
 _ENCODINGS: Final = ("latin1", "latin-1", "iso-8859-1", "utf-8", "utf8", "ascii")
+
+
+_TEMPLATE_LINE: Final = re.compile(
+    r"""def\ _parse_args(_rvs|_stats)?\(self,[\w\s,='.]*\):
+    |\s+return\ \([\w\s,]*\),[\w\s,]*
+    |\s+return\ self\._argcheck_rvs\([\w\s,=]*\)
+    |\s*""",
+    re.X,
+)
+"""Lines of the template from which scipy.stats makes its argument parsers with exec."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +78,15 @@ class Guards:
         target = items[0] if items else None
         if not isinstance(target, Global):
             return Said("what it calls is only known when it runs", attack="computed_operand")
-        if target.allowed:
-            return FINE
-        rest = Box("tuple", items[1:], size - 1)
-        return Said(refers=target, calls=True, arguments=rest)
+        return self._arguments(items, size)
+
+    def _arguments(self, items: list[Any], size: int) -> Said:
+        """Calls what it is given: every symbol among the arguments is judged as called."""
+        for at, item in enumerate(items):
+            if isinstance(item, Global) and not item.allowed:
+                rest = items[:at] + items[at + 1 :]
+                return Said(refers=item, calls=True, arguments=Box("tuple", rest, size - 1))
+        return FINE
 
     def _ufunc(self, items: list[Any], size: int) -> Said:
         """`_ufunc_reconstruct(module, name)` imports whatever it is told to."""
@@ -90,3 +106,24 @@ class Guards:
         if isinstance(owner, Global):
             return Said(refers=Global(owner.module, f"{owner.name}.{name}", owner.offset))
         return Said("it takes an attribute of something computed", attack="resolver")
+
+
+def state_trouble(condition: str, state: Any) -> str | None:
+    """Why setting this state is not harmless, or None."""
+    return {"argument_template": _template_trouble}[condition](state)
+
+
+def _template_trouble(state: Any) -> str | None:
+    """scipy.stats runs `_parse_arg_template` with exec when its state is set."""
+    if not isinstance(state, Box) or state.kind != "dict" or not state.whole:
+        return "its state cannot be seen, and part of that is run as Python"
+    for key, value in zip(state.items[::2], state.items[1::2], strict=False):
+        if not isinstance(key, str):
+            return "its state is only known when it runs, and part of that is run as Python"
+        if key == "_parse_arg_template" and not _is_template(value):
+            return f"its state is Python source that is run: {value!r:.80}"
+    return None
+
+
+def _is_template(value: Any) -> bool:
+    return isinstance(value, str) and all(_TEMPLATE_LINE.fullmatch(x) for x in value.split("\n"))

@@ -19,7 +19,7 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-from strongroom.assess.scanner.guards import Guards
+from strongroom.assess.scanner.guards import Guards, state_trouble
 from strongroom.assess.scanner.machine import Machine
 from strongroom.assess.scanner.report import Hazard, Rating
 from strongroom.assess.scanner.symbols import Book, Danger, Symbol, book
@@ -119,6 +119,8 @@ class PickleJudge:
 
     def build(self, target: Any, state: Any, offset: int) -> None:
         """State is set on an object."""
+        if isinstance(target, Made) and isinstance(target.callee, Global) and target.allowed:
+            self._build_reviewed(target.callee, state, offset)
         if isinstance(target, Global):
             self._add(
                 Hazard(
@@ -224,20 +226,20 @@ class PickleJudge:
                 self._call_symbol(inner, said.arguments, offset)
             return inner if not said.calls else Made(inner, args, allowed=inner.allowed)
         if said.trouble:
-            self._add(
-                Hazard(
-                    "pickle.guarded_call",
-                    said.rating,
-                    f"{callee.dotted} is reviewed for ordinary arguments only; here {said.trouble}",
-                    Severity.HIGH,
-                    offset,
-                    call=f"{callee.dotted}({render_args(args)})"[:CALL],
-                    attack=said.attack,
-                    references=_DESERIALIZATION,
-                ),
-                key=callee.dotted,
-            )
+            text = f"{callee.dotted}({render_args(args)})"
+            hazard = _abused(callee, said.trouble, said.rating, said.attack, text, offset)
+            self._add(hazard, key=callee.dotted)
+        elif guard == "latin1" and isinstance(args.items[0], str):
+            # Protocol 2 writes bytes as text: what loads them must see them.
+            return args.items[0].encode("latin-1", "replace")
         return Made(callee, args, allowed=not said.trouble)
+
+    def _build_reviewed(self, callee: Global, state: Any, offset: int) -> None:
+        review = self._book.allow(callee.module, callee.name)
+        trouble = state_trouble(review.state, state) if review and review.state else None
+        if trouble is not None:
+            text = f"{callee.dotted}().__setstate__({render(state)})"
+            self._add(_abused(callee, trouble, Rating.BLOCK, "code_execution", text, offset))
 
     def _call_loader(self, callee: Global, args: Any, offset: int) -> Any:
         data = args.items[0] if isinstance(args, Box) and args.items else None
@@ -321,6 +323,21 @@ def _unknown_call(callee: Global, text: str, offset: int, *, standard: bool) -> 
 def _traverses(name: str) -> bool:
     """Whether a dotted name goes through something that looks like a module, not a class."""
     return any(not part.lstrip("_")[:1].isupper() for part in name.split(".")[:-1])
+
+
+def _abused(
+    callee: Global, trouble: str, rating: Rating, attack: str, text: str, offset: int
+) -> Hazard:
+    return Hazard(
+        "pickle.guarded_call",
+        rating,
+        f"{callee.dotted} is reviewed for ordinary use only; here {trouble}",
+        Severity.HIGH,
+        offset,
+        call=text[:CALL],
+        attack=attack,
+        references=_DESERIALIZATION,
+    )
 
 
 def _computed(text: str, offset: int) -> Hazard:

@@ -37,6 +37,8 @@ INNER: Final = 16 << 20
 """Bytes that are kept where an operand may be a model inside the model: each, and three times
 that together."""
 _INNER_HEADS: Final = (b"\x80", b"PK\x03\x04", b"\x1f\x8b", b"x\x9c")
+_INNER_TEXTS: Final = (b"\xc2\x80", b"PK\x03\x04", b"\x1f\xc2\x8b", b"x\xc2\x9c", b"\ndef ")
+"""The same written as Latin-1 text (protocol 2 has no bytes), and Python source."""
 TICK: Final = 1 << 16
 """Opcodes between looks at the clock."""
 
@@ -139,6 +141,13 @@ class Machine:
         del self.stack[start:]
         return items
 
+    def worth_keeping(self, count: int, heads: tuple[bytes, ...]) -> bool:
+        """Whether the next bytes may be something to be looked into, and there is room for them."""
+        if count > min(INNER, self.inner_left) or not self.stream.peek(5).startswith(heads):
+            return False
+        self.inner_left -= count
+        return True
+
     # --- what runs
 
     def refer(self, module: str, name: str) -> None:
@@ -182,7 +191,7 @@ def _text(data: bytes, encoding: str, errors: str = "strict") -> str:
 def _counted_text(length: Callable[[Machine], int], encoding: str) -> Callable[[Machine], None]:
     def op(m: Machine) -> None:
         count = length(m)
-        if count <= TEXT:
+        if count <= TEXT or m.worth_keeping(count, _INNER_TEXTS):
             m.stack.append(_text(m.stream.take(count), encoding, "surrogatepass"))
             return
         head = m.stream.take(TEXT)
@@ -195,11 +204,7 @@ def _counted_text(length: Callable[[Machine], int], encoding: str) -> Callable[[
 def _counted_bytes(length: Callable[[Machine], int]) -> Callable[[Machine], None]:
     def op(m: Machine) -> None:
         count = length(m)
-        inner = (
-            count <= INNER and m.inner_left >= count and m.stream.peek(4).startswith(_INNER_HEADS)
-        )
-        if count <= BLOB or inner:
-            m.inner_left -= count if inner else 0
+        if count <= BLOB or m.worth_keeping(count, _INNER_HEADS):
             m.stack.append(m.stream.take(count))
             return
         head = m.stream.take(BLOB)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from strongroom.assess.scanner.values import LOST, Global, Long
 from strongroom.domain.errors import LimitError
 
-FULL: Final = 200_000
+FULL: Final = 100_000
 """Values kept whole; after that only references to symbols and names are."""
 MOST: Final = 1_000_000
 """Values kept at all."""

@@ -38,6 +38,8 @@ class Allowed:
     reviewed_at: str
     guard: str | None = None
     """Name of the condition on the arguments under which a call is harmless."""
+    state: str | None = None
+    """Name of the condition on the state that may be set on what was called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,11 @@ def _allowed(page: Mapping[str, Any]) -> Iterator[tuple[Symbol, Allowed]]:
         guard = group.get("guard")
         if guard is not None and guard not in GUARDS:
             raise InputError(f"no guard {guard!r}", where=page["framework"])
-        entry = Allowed(page["framework"], group["why"], review["by"], str(review["at"]), guard)
+        state = group.get("state")
+        if state is not None and state not in STATES:
+            raise InputError(f"no condition on state {state!r}", where=page["framework"])
+        who, when = review["by"], str(review["at"])
+        entry = Allowed(page["framework"], group["why"], who, when, guard, state)
         for symbol in _symbols(group["symbols"]):
             yield symbol, entry
 
@@ -149,6 +155,18 @@ def _symbols(raw: Mapping[str, list[str]]) -> Iterator[Symbol]:
 
 
 GUARDS: Final = frozenset(
-    {"attribute", "instantiates", "latin1", "nested", "reference", "small", "type_of", "ufunc"}
+    {
+        "arguments",
+        "attribute",
+        "instantiates",
+        "latin1",
+        "nested",
+        "reference",
+        "small",
+        "type_of",
+        "ufunc",
+    }
 )
-"""Conditions that `judge.py` knows."""
+"""Conditions on arguments that `guards.py` knows."""
+STATES: Final = frozenset({"argument_template"})
+"""Conditions on state that `guards.py` knows."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-KEEP: Final = 8
-"""Items of a container that are kept."""
+KEEP: Final = 64
+"""Items of a container that are kept; a dict's keys and values count apart."""
+SHOWN: Final = 8
+"""Items of a container that people are shown."""
 TEXT: Final = 128
 """Characters of a string that are kept."""
 
@@ -77,14 +79,19 @@ class Box:
 
     def extend(self, items: list[Any]) -> None:
         """Add, keeping the first few."""
-        if len(self.items) < KEEP * 2:
-            self.items.extend(items[: KEEP * 2 - len(self.items)])
+        if len(self.items) < KEEP:
+            self.items.extend(items[: KEEP - len(self.items)])
         self.size += len(items)
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was left out."""
+        return self.size == len(self.items)
+
     def get(self, key: str) -> Any:
-        """A dict's value, or None."""
-        pairs = zip(self.items[::2], self.items[1::2], strict=False)
-        return next((value for name, value in pairs if name == key), None)
+        """A dict's value, the last that was set, or None."""
+        pairs = list(zip(self.items[::2], self.items[1::2], strict=False))
+        return next((value for name, value in reversed(pairs) if name == key), None)
 
 
 @dataclass(slots=True, eq=False)
@@ -96,7 +103,7 @@ class Persistent:
 
 def boxed(kind: str, items: list[Any]) -> Box:
     """A container of these items."""
-    return Box(kind, items[: KEEP * 2], len(items))
+    return Box(kind, items[:KEEP], len(items))
 
 
 _BRACKETS: Final = {
@@ -136,8 +143,8 @@ def render_args(args: Any, depth: int = 4) -> str:
 def _items(box: Box, depth: int) -> str:
     if depth <= 0:
         return "…" if box.size else ""
-    shown = [render(item, depth - 1) for item in box.items[:KEEP]]
+    shown = [render(item, depth - 1) for item in box.items[:SHOWN]]
     if box.kind == "dict":
         shown = [f"{k}: {v}" for k, v in zip(shown[::2], shown[1::2], strict=False)]
-    more = ", …" if box.size > KEEP else ""
+    more = ", …" if box.size > SHOWN else ""
     return ", ".join(shown) + more

@@ -10,7 +10,6 @@ from tests.assess.scanner.specimens.assembler import (
     STOP,
     Op,
     call,
-    data,
     name,
     pickle,
     push,
@@ -24,6 +23,12 @@ SYSTEM = name("os", "system")
 SOURCE = "import os; os.system('true')"
 PAPER = "arXiv:2508.19774"
 RESOLVER = "GHSA-vvpj-8cmc-gx39"
+
+
+def _latin1(data):
+    """Bytes as protocol 2 writes them: text."""
+    raw = data.decode("latin-1").encode()
+    return b"X" + struct.pack("<I", len(raw)) + raw
 
 
 class _Reduces:
@@ -516,4 +521,33 @@ malicious_bytes("many_marks", "CWE-400", PROTO + b"(" * 1_200_000, verdict="unkn
 malicious_bytes(
     "huge_announcement", "CWE-400", PROTO + b"\x8e" + struct.pack("<Q", 2**62), verdict="unknown"
 )
-__all__ = ["Op", "data"]
+
+
+@malicious("template_in_scipy_state", "CWE-94", "os.system")
+def _scipy_template():
+    """Setting the state of a distribution runs a template that the state itself brings."""
+    state = {"_parse_arg_template": "\n" + SOURCE, "name": "x"}
+    return (
+        PROTO
+        + push(name("scipy.stats._continuous_distns", "uniform_gen"))
+        + b")\x81"
+        + push(state)
+        + b"b."
+    )
+
+
+malicious_bytes(
+    "nested_in_torch_storage_protocol_2",
+    "CWE-502",
+    pickle(
+        call(
+            name("torch.storage", "_load_from_bytes"),
+            call(name("_codecs", "encode"), Op(_latin1(pickle(call(SYSTEM, TRUE)))), "latin1"),
+        )
+    ),
+)
+malicious_bytes(
+    "constructor_of_numpy_generator",
+    "CWE-502",
+    pickle(call(name("numpy.random._pickle", "__generator_ctor"), TRUE, name("cmd", "Cmd"))),
+)
