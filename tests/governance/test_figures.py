@@ -1,6 +1,4 @@
-"""The catalog and the checks speak of the same figures: a bound on a name nobody says never passes."""
-
-from pathlib import Path
+"""Catalog and checks speak of the same figures: a bound on a name nobody says never passes."""
 
 import pytest
 

@@ -256,7 +256,15 @@ def test_the_command_writes_a_manifest_that_loads_and_never_overwrites_it(tmp_pa
     again = strongroom("init", str(made.folder), "--yes")
     assert again.returncode == 2
     assert "there is a manifest already" in again.stderr
-    assert strongroom("init", str(made.folder), "--set", "colour=red").returncode == 2
+    (made.folder / "strongroom.yaml").unlink()
+    for slip, told in {
+        "colour=red": "KEY one of: target",
+        "jurisdictions=UK": "UK is no country code: write GB",
+    }.items():
+        refused = strongroom("init", str(made.folder), "--set", slip)
+        assert refused.returncode == 2
+        assert told in refused.stderr
+    assert not (made.folder / "strongroom.yaml").exists()
 
 
 def test_a_folder_that_cannot_be_written_is_a_clear_error(folder: Path) -> None:

@@ -112,6 +112,8 @@ def _checked(question: Question, answer: str) -> str:
             f"{question.key}: {answer!r} is not among the choices",
             fix=f"one of: {', '.join(question.choices[:20])}",
         )
+    if (reason := question.refuse(answer)) is not None:
+        raise InputError(f"{question.key}: {reason}")
     return answer
 
 

@@ -32,6 +32,10 @@ _BARE: Final = re.compile(r"[A-Za-z_][\w.-]*( [\w.-]+)*\Z", re.ASCII)
 _YAML_1_1_WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off"})
 
 
+def _nothing(_answer: str) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """Something that cannot be seen from the files."""
@@ -43,6 +47,8 @@ class Question:
     choices: tuple[str, ...] = ()
     sure: bool = False
     """There is little doubt about the default: do not bother people with it."""
+    refuse: Callable[[str], str | None] = _nothing
+    """Why an answer will not do, or None."""
 
 
 Ask: TypeAlias = Callable[[Question], str]
@@ -139,13 +145,14 @@ def _identity(ask: Ask, folder: Path, target: str, user: str, country: str) -> d
     known = places()
     country = known.often_meant.get(country, country)
     questions = (
-        Question("name", "What is the system called?", name or "fraud-model"),
+        Question("name", "What is it called?", name or "fraud-model", refuse=_bad_name),
         Question("owner", "Who answers for it?", user),
         Question("purpose", "What is it for?", f"Flags payments: predicts {target}"),
         Question(
             "jurisdictions",
             "Where is it used? (country codes, EU)",
             country if country in known.codes else "US",
+            refuse=_unknown_country,
         ),
         Question("entity_type", "Who operates it?", "bank", tuple(EntityType)),
         Question("criticality", "How much hangs on it?", "high", tuple(Criticality)),
@@ -177,7 +184,7 @@ def _notes(
 
 
 def _lines(answers: Mapping[str, str], schema: SchemaGuess, files: Files) -> Iterator[str]:
-    codes = [code for code in re.split(r"[\s,;\[\]]+", answers["jurisdictions"].upper()) if code]
+    codes = _codes(answers["jurisdictions"])
     yield f"# yaml-language-server: $schema={SCHEMA_FILE}"
     yield "# Drafted by `strongroom init` from the files in this folder. What it guessed is yours"
     yield "# to correct; `strongroom controls` shows what follows from it."
@@ -210,6 +217,24 @@ def _lines(answers: Mapping[str, str], schema: SchemaGuess, files: Files) -> Ite
     yield "# fallback: what judges payments while the model is out of use, and who switches to it"
     if files.dependencies:
         yield f"dependencies: {scalar(files.dependencies)}"
+
+
+def _codes(answer: str) -> list[str]:
+    return [code for code in re.split(r"[\s,;\[\]]+", answer.upper()) if code]
+
+
+def _unknown_country(answer: str) -> str | None:
+    known = places()
+    for code in _codes(answer) or [answer]:
+        if code not in known.codes:
+            meant = known.often_meant.get(code, "two letters, such as MY or CH, or EU")
+            return f"{code} is no country code: write {meant}"
+    return None
+
+
+def _bad_name(answer: str) -> str | None:
+    good = re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", answer)
+    return None if good else "use lower-case letters, digits, - and _"
 
 
 def _feature(feature: FeatureGuess) -> Iterator[str]:
