@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from strongroom.domain.decision import Approval, Decision, Reason, Stage, Waiver
 from strongroom.domain.digests import Digest
@@ -27,6 +27,8 @@ from strongroom.governance.applicability import Applied
 from strongroom.governance.catalog import Need
 
 R = TypeVar("R", Evidence, Approval, Waiver)
+_TEXTS: Final = 2
+"""How many judgements of a check a reason quotes: figures first if it passed, else findings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +148,21 @@ def _weigh(vouched: Signed[Evidence], need: Need) -> _Part:
     rests_on = (vouched.digest,)
     if evidence.stopped is not None:
         return _Part(Outcome.UNKNOWN, f"{evidence.check.name}: {evidence.stopped}", rests_on)
-    said = [(f.outcome, f.message) for f in evidence.own_findings]
+    own = [(f.outcome, f.message) for f in evidence.own_findings]
+    figures = []
     for threshold in need.thresholds:
         bound = threshold.among(evidence.metrics)
         if not bound:
-            said.append((Outcome.UNKNOWN, f"{threshold.metric} was not measured"))
+            figures.append((Outcome.UNKNOWN, f"{threshold.metric} was not measured"))
         for metric in bound:
             figure = f"{metric.name} {metric.value:.3g} [{metric.low:.3g}, {metric.high:.3g}]"
-            said.append((threshold.judge(metric), f"{figure}, required {threshold.bounds}"))
-    outcome = Outcome.worst(outcome for outcome, _ in said)
-    worst = [text for spoken, text in said if spoken is outcome]
-    text = "; ".join(worst[:3]) if worst else "the check said nothing"
-    return _Part(outcome, f"{evidence.check.name}: {text}", rests_on)
+            figures.append((threshold.judge(metric), f"{figure}, required {threshold.bounds}"))
+    outcome = Outcome.worst(said for said, _ in (*own, *figures))
+    telling = (*figures, *own) if outcome is Outcome.PASS else (*own, *figures)
+    texts = [text for said, text in telling if said is outcome][:_TEXTS]
+    return _Part(
+        outcome, f"{evidence.check.name}: {'; '.join(texts) or 'the check said nothing'}", rests_on
+    )
 
 
 def _approved(

@@ -81,7 +81,7 @@ def choose(home: Home, loaded: Loaded, stage: Stage | None = None) -> Chosen:
             f"no decision about {system} as it is now", fix="run `strongroom gate --to STAGE` first"
         )
     decision = Decision.from_statement(decided.statement)
-    records = [decided, *_counted(home, system, about), *_sealed(home, system, about)]
+    records = [*_about(home, system, about), *_sealed(home, system, about)]
     return Chosen(decision, decided.digest, tuple(records))
 
 
@@ -108,9 +108,9 @@ def write_bundle(
     return target
 
 
-def _counted(home: Home, system: str, about: frozenset[Subject]) -> Iterator[Record]:
-    """Evidence, approvals and waivers about nothing but these digests."""
-    for kind in COUNTED:
+def _about(home: Home, system: str, about: frozenset[Subject]) -> Iterator[Record]:
+    """Evidence, approvals, waivers and decisions about nothing but these digests."""
+    for kind in (*COUNTED, DECISION_TYPE):
         for record in home.records(kind, system=system):
             if about.issuperset(record.statement.subjects):
                 yield record

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from strongroom.domain.canonical import digest_of, parse_json
-from strongroom.domain.decision import DECISION_TYPE, Decision
+from strongroom.domain.decision import APPROVAL_TYPE, Decision
 from strongroom.domain.digests import Digest, sha256, sha256_of
 from strongroom.domain.errors import InputError, IntegrityError, LimitError, StrongroomError
 from strongroom.domain.statement import Statement, Subject
@@ -33,7 +33,7 @@ from strongroom.ledger.note import VerifierKey
 from strongroom.ledger.proof import verify_tlog_proof
 from strongroom.registry.gate import Candidate, decide
 from strongroom.registry.gather import COUNTED, gather, vouch
-from strongroom.registry.statements import Move, Seal
+from strongroom.registry.statements import Action, Move, Seal
 from strongroom.report import layout
 
 
@@ -130,8 +130,8 @@ def verify_bundle(folder: Path, trust: TrustPolicy) -> Verification:
     index = _index(run, key) if key else None
     if key and index is not None:
         sound = _files(run, {s.name: s.digest for s in index.statement.subjects})
-        believed = list(_statements(run, sound, key))
-        decision = _decision(run, sound, believed)
+        believed = sorted(_statements(run, sound, key), key=lambda b: b.at)
+        decision = _decision(run, sound, believed, index.statement.predicate.get("decision"))
         if decision is not None:
             _registry(run, believed, decision)
     return Verification(run.checked, tuple(sorted(set(run.problems))), tuple(run.story))
@@ -238,16 +238,15 @@ def _admit_checkpoint(trust: TrustPolicy, key: VerifierKey, at: datetime) -> Non
 
 
 def _decision(
-    run: _Run, sound: frozenset[str], believed: list[_Believed]
+    run: _Run, sound: frozenset[str], believed: list[_Believed], named: object
 ) -> tuple[Decision, Digest] | None:
-    """The newest decision, made again from what is here."""
-    made = [b for b in believed if b.statement.predicate_type == DECISION_TYPE]
-    if not made:
-        run.object_to(layout.STATEMENTS, "no believable decision is in the bundle")
+    """The decision that the bundle is about, made again from what is here."""
+    about = next((b for b in believed if str(b.statement.digest) == named), None)
+    if about is None:
+        run.object_to(layout.INDEX, "the decision that the bundle is about is not in it")
         return None
-    newest = max(made, key=lambda b: b.at)
-    with run.looking_at(newest.path):
-        decision = Decision.from_statement(newest.statement)
+    with run.looking_at(about.path):
+        decision = Decision.from_statement(about.statement)
         for path in (layout.POLICY, layout.MANIFEST):
             if path not in sound:
                 raise IntegrityError(f"{path}, on which the decision rests, is not sound")
@@ -264,8 +263,8 @@ def _decision(
         records = gather(((b.envelope, b.at) for b in counted), run.trust)
         again = decide(candidate, read_policy(policy), records, decision.policy, decision.at)
         _compare(decision, again)
-        _tell(run, decision, newest, counted)
-        return decision, newest.statement.digest
+        _tell(run, decision, about, counted)
+        return decision, about.statement.digest
     return None
 
 
@@ -293,14 +292,8 @@ def _tell(run: _Run, decision: Decision, signed: _Believed, counted: list[_Belie
     )
     for subject in decision.subjects:
         run.story.append(f"It is about {subject.name} {subject.digest}.")
-    approvers = sorted(
-        {
-            name
-            for b in counted
-            if b.statement.predicate_type.startswith("urn:strongroom:approval:")
-            for name in b.by
-        }
-    )
+    approvals = (b for b in counted if b.statement.predicate_type == APPROVAL_TYPE)
+    approvers = sorted({name for approval in approvals for name in approval.by})
     run.story.append(f"Approved by {', '.join(approvers)}." if approvers else "Nobody approved it.")
 
 
@@ -323,9 +316,10 @@ def _registry(run: _Run, believed: list[_Believed], decided: tuple[Decision, Dig
             move = Move.from_statement(signed.statement)
             if move.version not in versions:
                 raise IntegrityError("a move of a version whose seal is not here")
-            by = "by this decision" if move.decision == digest else f"({move.action})"
+            by = " by this decision" if move.decision == digest else ""
+            verb = "Rolled back to, in" if move.action is Action.ROLLBACK else "Promoted to"
             run.story.append(
-                f"Put into {move.stage} on {_day(signed.at)} by {' and '.join(signed.by)}, {by}."
+                f"{verb} {move.stage}{by} on {_day(signed.at)} by {' and '.join(signed.by)}."
             )
 
 
