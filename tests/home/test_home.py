@@ -344,6 +344,8 @@ def test_a_person_s_key_opens_with_her_passphrase_only(opened):
     home = opened()
     with pytest.raises(KeyAccessError, match=r"alice\.pem"):
         home.signer("alice")
+    signed = home.record(note("hers"), "alice", passphrase=b"hers")
+    assert signed.envelope == sign(note("hers"), home.signer("alice", b"hers"))
     with pytest.raises(KeyAccessError, match="wrong passphrase"):
         home.signer("alice", b"not hers")
     assert home.signer("alice", b"hers").public in {k.key for k in home.trust.keys}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -18,10 +19,11 @@ from strongroom.domain.errors import (
     StoreError,
     TrustError,
 )
+from strongroom.home.leaf import Leaf
 from strongroom.keys.trust import PROMOTION_TYPE, SEAL_TYPE
 from strongroom.registry.registry import Registry
 from strongroom.registry.statements import Action
-from strongroom.storage.tables import moves, versions
+from strongroom.storage.tables import moves, records, versions
 from strongroom.testing.releases import decide, decision_about, make_release
 
 DEV, VAL, PROD = Stage
@@ -195,6 +197,20 @@ def test_a_decision_by_a_revoked_key_is_none(shop, home, registry):
     home.revoke_key("gate", home.clock())
     decide(home, loaded, DEV)
     with pytest.raises(DeniedError, match="no decision"):
+        registry.promote(loaded, DEV)
+
+
+def test_a_decision_that_the_index_dates_otherwise_than_the_ledger_is_refused(
+    shop, home, registry, clock
+):
+    loaded = shop.release()
+    old = decide(home, loaded, DEV)
+    clock.advance(timedelta(days=30))
+    leaf = replace(Leaf.parse(old.leaf, where="leaf"), at=home.clock())
+    with home.database.write() as connection:
+        row = records.c.envelope == str(old.envelope_digest)
+        connection.execute(update(records).where(row).values(leaf=leaf.to_bytes().decode()))
+    with pytest.raises(IntegrityError, match="not what stands at index"):
         registry.promote(loaded, DEV)
 
 

@@ -24,7 +24,7 @@ from strongroom.home.record import Record, load_record
 from strongroom.home.settings import Settings
 from strongroom.home.stewardship import KEY_EVENT_TYPE, SIGNED_BY, Stewardship
 from strongroom.keys.dsse import Envelope, sign
-from strongroom.keys.keypair import PublicKey, Signer
+from strongroom.keys.keypair import PublicKey, Signer, generate
 from strongroom.keys.kms import Kms, kms_from_uri
 from strongroom.keys.trust import Role, TrustedKey, TrustPolicy
 from strongroom.ledger.log import Ledger
@@ -105,24 +105,24 @@ class Home:
         identity = Identity.read(folder)
         secret, guessable = passphrase or local_secret(folder), passphrase is not None
         keyring = Keyring(folder, secret)
-        ledger = Ledger.open(folder / "ledger", keyring.signer("ledger"))
         place = folder.absolute()
-        objects = objects_from_uri(settings.objects or place.joinpath("objects").as_uri())
-        database = open_database(settings.database or sqlite_url(folder / "index.sqlite"))
-        home = cls(
-            folder=folder,
-            identity=identity,
-            keyring=keyring,
-            database=database,
-            objects=objects,
-            ledger=ledger,
-            kms=lambda: kms_from_uri(
-                settings.kms or f"local:{place}/kms", secret=secret, guessable=guessable
-            ),
-            clock=clock,
-        )
         with contextlib.ExitStack() as on_failure:
-            on_failure.callback(home.close)
+            ledger = Ledger.open(folder / "ledger", keyring.signer("ledger"))
+            on_failure.callback(ledger.close)
+            database = open_database(settings.database or sqlite_url(place / "index.sqlite"))
+            on_failure.callback(database.close)
+            home = cls(
+                folder=folder,
+                identity=identity,
+                keyring=keyring,
+                database=database,
+                objects=objects_from_uri(settings.objects or (place / "objects").as_uri()),
+                ledger=ledger,
+                kms=lambda: kms_from_uri(
+                    settings.kms or f"local:{place}/kms", secret=secret, guessable=guessable
+                ),
+                clock=clock,
+            )
             home._bind()
             home.reindex()
             home._stewardship.settle(clock())
@@ -176,8 +176,10 @@ class Home:
         def make(policy: TrustPolicy) -> TrustedKey:
             if any(k.name == check_name(name) for k in policy.keys):
                 raise ConflictError(f"there is a key of {name} already", fix="choose another name")
-            public = self._keyring.make(name, passphrase).public
-            return TrustedKey(name, public, tuple(roles), tuple(scopes), now, now + valid_for)
+            pair = generate()
+            key = TrustedKey(name, pair.public, tuple(roles), tuple(scopes), now, now + valid_for)
+            self._keyring.save(name, pair, passphrase)
+            return key
 
         return self._stewardship.add(make, now).key
 
@@ -196,10 +198,12 @@ class Home:
         statement: Statement,
         signer_name: str,
         *,
+        passphrase: bytes | None = None,
         within: Callable[[Connection], None] | None = None,
     ) -> Record:
-        """Sign a statement and keep it; see `record_envelope`."""
-        return self.record_envelope(sign(statement, self.signer(signer_name)), within=within)
+        """Sign a statement and keep it; see `signer` and `record_envelope`."""
+        signer = self.signer(signer_name, passphrase)
+        return self.record_envelope(sign(statement, signer), within=within)
 
     def record_envelope(
         self, envelope: Envelope, *, within: Callable[[Connection], None] | None = None

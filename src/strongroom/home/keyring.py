@@ -10,7 +10,7 @@ from typing import Final
 from strongroom.domain.errors import InputError, KeyAccessError
 from strongroom.home.making import SECRET, key_file
 from strongroom.keys.files import load_key, save_key
-from strongroom.keys.keypair import Signer, generate
+from strongroom.keys.keypair import KeyPair, Signer
 from strongroom.keys.trust import TrustPolicy
 from strongroom.storage.files import told, write_file
 
@@ -28,24 +28,18 @@ class Keyring:
 
     def signer(self, name: str, passphrase: bytes | None = None) -> Signer:
         """The private key of that name. Raises KeyAccessError: no such key, wrong passphrase."""
+        path = key_file(self._folder, check_name(name))
+        if passphrase is not None:
+            return load_key(path, passphrase)  # never kept: its holder decides each time
         if name not in self._opened:
-            path = key_file(self._folder, check_name(name))
-            if not path.exists():
-                raise KeyAccessError(
-                    f"no private key of {name} here",
-                    where=str(path),
-                    fix=f"strongroom keys new {name} --role …",
-                )
-            self._opened[name] = self._load(path, passphrase)
+            self._opened[name] = self._load(path)
         return self._opened[name]
 
-    def make(self, name: str, passphrase: bytes | None) -> Signer:
-        """A new key in an encrypted file, or the one that a crash left there without trust."""
+    def save(self, name: str, key: KeyPair, passphrase: bytes | None) -> None:
+        """Keep a new key in an encrypted file. Raises KeyAccessError when there is one already."""
+        guessable = passphrase is not None or not (self._folder / SECRET).exists()
         path = key_file(self._folder, name)
-        if not path.exists():
-            guessable = passphrase is not None or not (self._folder / SECRET).exists()
-            save_key(generate(), path, passphrase or self._secret, guessable=guessable)
-        return self.signer(name, passphrase)
+        save_key(key, path, passphrase or self._secret, guessable=guessable)
 
     @property
     def policy_bytes(self) -> bytes | None:
@@ -63,15 +57,15 @@ class Keyring:
         """Replace the trust policy. Raises StoreError."""
         write_file(self._folder / POLICY, data)
 
-    def _load(self, path: Path, passphrase: bytes | None) -> Signer:
+    def _load(self, path: Path) -> Signer:
         try:
-            return load_key(path, passphrase or self._secret)
+            return load_key(path, self._secret)
         except KeyAccessError as error:
-            if passphrase is not None:
-                raise
-            local = (self._folder / SECRET).exists()
-            fix = f"this home is opened by its {SECRET}: unset STRONGROOM_PASSPHRASE"
-            if not local:
+            if not path.exists():
+                fix = f"strongroom keys new {path.stem} --role …"
+            elif (self._folder / SECRET).exists():
+                fix = f"this home is opened by its {SECRET}: unset STRONGROOM_PASSPHRASE"
+            else:
                 fix = "set STRONGROOM_PASSPHRASE to the passphrase that this home was made with"
             raise KeyAccessError(error.what, where=str(path), fix=fix) from error
 

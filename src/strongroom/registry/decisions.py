@@ -28,6 +28,7 @@ def newest_decision(
         decision = _vouched(home, record, system)
         if decision is None or decision.stage is not stage or set(decision.subjects) != set(about):
             continue
+        home.check_logged(record)
         _refuse(decision, record, now)
         return record
     raise DeniedError(

@@ -2,7 +2,7 @@
 
 1. The seal is signed by a key that the trust policy lets seal this system, and is in the ledger;
    the version's name is the digest of what the seal says (`reading` and `statements` see to that).
-2. Each sealed object has the digest that the seal gives it, and opens in its place.
+2. Each sealed object opens with the version's key, in its place, whole and unchanged.
 3. Each plaintext has the digest that was decided about.
 """
 
@@ -18,11 +18,10 @@ from pathlib import Path, PurePosixPath
 from strongroom.domain.digests import Digest, sha256
 from strongroom.domain.errors import InputError, IntegrityError
 from strongroom.home.home import Home
-from strongroom.keys.sealing import open_stream, sealed_size
+from strongroom.keys.sealing import open_stream
 from strongroom.registry.sealing import file_context, key_context
 from strongroom.registry.statements import Seal, SealedFile
 from strongroom.storage.files import told, write_file
-from strongroom.storage.objects import read
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +72,10 @@ def open_seal(home: Home, seal: Seal) -> Opened:
 
 
 def _open_file(home: Home, seal: Seal, file: SealedFile, key: bytes) -> bytes:
-    size = sealed_size(file.size)
-    sealed = io.BytesIO(read(home.objects, file.object, where=file.path, limit=size))
     plain = io.BytesIO()
     context = file_context(seal.system, seal.version, file.path)
-    open_stream(sealed, plain, key, context, where=file.path)
+    with told(Path(file.path)), home.objects.open(file.object) as sealed:
+        open_stream(sealed, plain, key, context, where=file.path)
     data = plain.getvalue()
     if sha256(data) != file.digest:
         raise IntegrityError("what was sealed is not what was decided about", where=file.path)

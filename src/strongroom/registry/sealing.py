@@ -8,9 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
-
-from typing_extensions import Buffer
+from typing import Any, BinaryIO, cast
 
 from strongroom.domain.digests import Digest, sha256_of, sha256_of_tree
 from strongroom.domain.errors import InputError, IntegrityError
@@ -129,7 +127,7 @@ class _Hashing(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Buffer) -> int:
+    def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
         count = self._source.readinto(view)
         self._state.update(view[:count])
