@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INK: Final = "#1c2733"
+BLUE: Final = "#0b5cad"
+MANY: Final = 15
+"""Points from which a line needs no markers, and groups would be no groups."""
 COLOURS: Final = {
     Outcome.PASS: "#1a7f4b",
     Outcome.FAIL: "#b3261e",
@@ -60,17 +63,34 @@ def curve(line: Curve) -> str:
         canvas = Canvas(figsize=(3.6, 2.7), layout="constrained")
         axes = canvas.add_subplot()
         xs = [x for x, _ in line.points]
-        ys = [y for _, y in line.points]
-        axes.plot(xs, ys, color="#0b5cad", linewidth=1.5, marker="o" if len(xs) < 15 else "", ms=3)
-        if line.band:
-            lows, highs = [low for low, _ in line.band], [high for _, high in line.band]
-            axes.fill_between(xs, lows, highs, color="#0b5cad", alpha=0.18, linewidth=0)
+        if xs == [float(i) for i in range(len(xs))] and len(xs) < MANY:
+            _groups(axes, line)
+        else:
+            _course(axes, line)
         axes.set(xlabel=line.x_label, ylabel=line.y_label, title=line.name)
         axes.title.set_fontsize(9.5)
         axes.grid(alpha=0.25, linewidth=0.6)
         if xs and min(xs) > 0 and max(xs) / min(xs) > 1000:
             axes.set_xscale("log")
         return _svg(canvas)
+
+
+def _groups(axes: Axes, line: Curve) -> None:
+    """Points of groups numbered from 0 stand alone: nothing lies between them."""
+    for x, y in line.points:
+        axes.plot([x], [y], marker="o", color=BLUE, markersize=4)
+    for (x, _), (low, high) in zip(line.points, line.band, strict=False):
+        axes.plot([x, x], [low, high], color=BLUE, linewidth=1.6)
+    axes.set_xticks([x for x, _ in line.points])
+    axes.set_xlim(-0.5, len(line.points) - 0.5)
+
+
+def _course(axes: Axes, line: Curve) -> None:
+    xs, ys = [x for x, _ in line.points], [y for _, y in line.points]
+    axes.plot(xs, ys, color=BLUE, linewidth=1.5, marker="o" if len(xs) < MANY else "", ms=3)
+    if line.band:
+        lows, highs = [low for low, _ in line.band], [high for _, high in line.band]
+        axes.fill_between(xs, lows, highs, color=BLUE, alpha=0.18, linewidth=0)
 
 
 def _interval(axes: Axes, row: int, figure: Figure) -> None:

@@ -68,7 +68,7 @@ def number(value: float) -> str:
 
 def _charts(section: Section) -> list[str]:
     """The intervals first, then each curve."""
-    estimated = [f for f in section.figures if f.metric.low < f.metric.high or f.bounds]
+    estimated = [f for f in section.figures if f.metric.low < f.metric.high]
     drawn = [charts.intervals(estimated[:MAX_CHARTED])] if estimated else []
     return drawn + [charts.curve(c) for c in section.curves if c.points]
 
