@@ -128,7 +128,7 @@ def _feature(column: ColumnFacts) -> FeatureGuess:
 
 def _outwards(value: float | None, *, down: bool) -> float | None:
     """Rounded away from the data, so that what was seen stays inside."""
-    if value is None or value == 0:
+    if value is None or not 1e-300 < abs(value) < 1e300:
         return value
     unit = 10.0 ** (math.floor(math.log10(abs(value))) - _DIGITS + 1)
     count = math.floor(value / unit) if down else math.ceil(value / unit)
