@@ -229,7 +229,7 @@ class PickleJudge:
             text = f"{callee.dotted}({render_args(args)})"
             hazard = _abused(callee, said.trouble, said.rating, said.attack, text, offset)
             self._add(hazard, key=callee.dotted)
-        elif guard == "latin1" and isinstance(args.items[0], str):
+        elif guard == "latin1" and args.items and isinstance(args.items[0], str):
             # Protocol 2 writes bytes as text: what loads them must see them.
             return args.items[0].encode("latin-1", "replace")
         return Made(callee, args, allowed=not said.trouble)

@@ -43,7 +43,7 @@ TELLING = frozenset(
         "code.__new__",
     ]
 )
-SECONDS = 5
+SECONDS = 60
 
 
 def load(path, wanted, say):
