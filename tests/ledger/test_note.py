@@ -50,7 +50,7 @@ class Peter:
 
 
 def test_the_published_note_is_signed_byte_for_byte():
-    assert sign_note(TEXT, "PeterNeumann", Peter()) == NOTE
+    assert sign_note(TEXT, VerifierKey.parse(PETER), Peter()) == NOTE
 
 
 @pytest.mark.parametrize("line", [PETER, ENOCH])
@@ -153,12 +153,12 @@ def test_a_signed_text_that_is_no_checkpoint_of_this_log_is_refused(text):
     signer = generate()
     key = VerifierKey("ledger.example", signer.public.raw)
     with pytest.raises(IntegrityError):
-        Checkpoint.open(sign_note(text, "ledger.example", signer), key)
+        Checkpoint.open(sign_note(text, key, signer), key)
 
 
 def test_extension_lines_and_cosignatures_are_let_through():
     signer = generate()
     key = VerifierKey("ledger.example", signer.public.raw)
     text = "ledger.example\n7\n" + "A" * 43 + "=\nextension\n"
-    note = sign_note(text, "ledger.example", signer) + ENOCHS_LINE.encode()
+    note = sign_note(text, key, signer) + ENOCHS_LINE.encode()
     assert Checkpoint.open(note, key) == Checkpoint("ledger.example", 7, bytes(32))

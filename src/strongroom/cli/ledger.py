@@ -84,7 +84,6 @@ def show(
         sys.stdout.buffer.write(data)
         return
     head = ledger.head
-    last = list(enumerate(ledger.entries(max(head.size - SHOWN, 0)), max(head.size - SHOWN, 0)))
     if output is Format.JSON:
         write_json(
             {
@@ -101,7 +100,8 @@ def show(
     people.print(Text.assemble(("root  ", "bold"), head.root.hex()))
     people.print(Text.assemble(("key   ", "bold"), str(ledger.key)), soft_wrap=True)
     table = Table("index", "entry", box=None)
-    for number, entry in last:
+    first = max(head.size - SHOWN, 0)
+    for number, entry in enumerate(ledger.entries(first, head.size), first):
         table.add_row(str(number), Text(_one_line(entry)))
     people.print(table)
 

@@ -34,7 +34,11 @@ class Checkpoint:
 
     def sign(self, signer: NoteSigner) -> bytes:
         """As a signed note."""
-        return sign_note(self.text, self.origin, signer)
+        return self.sign_as(VerifierKey(self.origin, signer.public.raw), signer)
+
+    def sign_as(self, key: VerifierKey, signer: NoteSigner) -> bytes:
+        """As a signed note, with a key that is known to be the signer's."""
+        return sign_note(self.text, key, signer)
 
     @classmethod
     def open(cls, note: bytes, key: VerifierKey, *, where: str = "checkpoint") -> Checkpoint:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +56,15 @@ class View:
     snapshot: Snapshot
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What one thread appends, and what became of it."""
+
+    entries: tuple[bytes, ...]
+    first: int = -1
+    error: StrongroomError | None = None
+
+
 class Ledger:
     """A log, open for reading, and with a signer for appending. Threads may share it."""
 
@@ -76,7 +84,7 @@ class Ledger:
         self._writer = Writer(folder, key, wait=wait, pace=pace)
         self._one_commit = Lock()
         self._queue = Lock()
-        self._waiting: list[tuple[Sequence[bytes], Future[int]]] = []
+        self._waiting: list[_Batch] = []
         self._reading = Lock()
         self._tail: Tail | None = None
         self._view: View | None = None
@@ -162,34 +170,33 @@ class Ledger:
             raise StoreError(
                 "the ledger is open for reading only", where=str(self.folder), fix="give its signer"
             )
-        batch = _checked(entries)
-        if not batch:
+        batch = _Batch(_checked(entries))
+        if not batch.entries:
             return range(self.size, self.size)
-        settled: Future[int] = Future()
         with self._queue:
-            self._waiting.append((batch, settled))
+            self._waiting.append(batch)
         with self._one_commit:
-            if not settled.done():
+            if batch.first < 0 and batch.error is None:
                 self._commit_waiting(self._signer)
-        first = settled.result()
-        return range(first, first + len(batch))
+        if batch.error is not None:
+            raise batch.error
+        return range(batch.first, batch.first + len(batch.entries))
 
     def _commit_waiting(self, signer: NoteSigner) -> None:
         """Log what all waiting threads brought, and tell each of them."""
         with self._queue:
             group, self._waiting = self._waiting, []
-        said: StrongroomError = StoreError("the commit was interrupted", where=str(self.folder))
+        error: StrongroomError = StoreError("the commit was interrupted", where=str(self.folder))
         try:
-            first = self._writer.append([entry for batch, _ in group for entry in batch], signer)
-            for batch, settled in group:
-                settled.set_result(first)
-                first += len(batch)
-        except StrongroomError as error:
-            said = error
+            first = self._writer.append([e for batch in group for e in batch.entries], signer)
+            for batch in group:
+                batch.first = first
+                first += len(batch.entries)
+        except StrongroomError as said:
+            error = said
         finally:
-            for _, settled in group:
-                if not settled.done():
-                    settled.set_exception(said)
+            for batch in group:
+                batch.error = error if batch.first < 0 else None
 
     @property
     def head(self) -> Checkpoint:

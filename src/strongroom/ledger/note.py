@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, Protocol
 
@@ -50,6 +50,8 @@ class VerifierKey:
     name: str
     raw: bytes
     """32 bytes, RFC 8032."""
+    key_id: bytes = field(init=False)
+    """Four bytes that say which key of that name signed."""
 
     def __post_init__(self) -> None:
         if not self.name or "+" in self.name or any(c.isspace() or c < " " for c in self.name):
@@ -60,11 +62,8 @@ class VerifierKey:
             raise InputError(
                 f"{len(self.raw)} bytes are not an Ed25519 key", fix="checkpoints need Ed25519"
             )
-
-    @property
-    def key_id(self) -> bytes:
-        """Four bytes that say which key of that name signed."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.raw).digest()[:4]
+        named = self.name.encode() + b"\n" + _ED25519 + self.raw
+        object.__setattr__(self, "key_id", sha256(named).digest()[:4])
 
     def __str__(self) -> str:
         return f"{self.name}+{self.key_id.hex()}+{base64.b64encode(_ED25519 + self.raw).decode()}"
@@ -93,13 +92,12 @@ class VerifierKey:
         return True
 
 
-def sign_note(text: str, name: str, signer: NoteSigner) -> bytes:
-    """A signed note over `text`, which must end in a newline."""
+def sign_note(text: str, key: VerifierKey, signer: NoteSigner) -> bytes:
+    """A signed note over `text`, which must end in a newline. `key` is the signer's."""
     if not text.endswith("\n") or _CONTROL.search(text):
         raise InputError("a note's text ends in a newline and has no other control characters")
-    key = VerifierKey(name, signer.public.raw)
     signature = base64.b64encode(key.key_id + signer.sign(text.encode())).decode()
-    return f"{text}\n{_DASH}{name} {signature}\n".encode()
+    return f"{text}\n{_DASH}{key.name} {signature}\n".encode()
 
 
 def open_note(data: bytes, key: VerifierKey, *, where: str = "note") -> str:

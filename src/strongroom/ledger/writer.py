@@ -46,6 +46,7 @@ class Writer:
 
     def __init__(self, folder: Path, key: VerifierKey, *, wait: float, pace: float) -> None:
         self._folder = folder
+        self._lock = folder / LOCK
         self._key = key
         self._wait = wait
         self._pace = pace
@@ -61,14 +62,14 @@ class Writer:
 
     def append(self, entries: Sequence[bytes], signer: NoteSigner) -> int:
         """Log entries in one commit; gives the index of the first. StoreError, ConflictError."""
-        with store_errors(self._folder), exclusive(self._folder / LOCK, self._wait):
+        with store_errors(self._folder), exclusive(self._lock, self._wait):
             try:
                 tail = self._catch_up()
                 first = tail.edge.size
                 commit = Commit.of(b"", entries)
                 tail.extend(commit)
                 head = Checkpoint(self._key.name, tail.edge.size, tail.edge.root)
-                note = head.sign(signer)
+                note = head.sign_as(self._key, signer)
                 tail.journal.append(Commit(note, commit.framed, commit.leaves))
                 tail.head, tail.note, self._behind = head, note, True
             except BaseException:
@@ -83,7 +84,7 @@ class Writer:
 
         Raises IntegrityError where journal, tiles and checkpoint differ in a way no crash explains.
         """
-        with store_errors(self._folder), exclusive(self._folder / LOCK, self._wait):
+        with store_errors(self._folder), exclusive(self._lock, self._wait):
             try:
                 tail = self._catch_up()
                 if tail.journal.end >= SHORT:
