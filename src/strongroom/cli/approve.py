@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
+from strongroom.cli.options import (
+    HERE,
+    HOME,
+    FolderArgument,
+    HomeOption,
+    key_passphrase,
+    manifest_in,
+)
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.decision import Approval, Stage
 from strongroom.domain.errors import InputError
@@ -48,7 +55,7 @@ def approve(
             now,
             now + timedelta(days=days),
         )
-        record = opened.record(approval.to_statement(), key)
+        record = opened.record(approval.to_statement(), key, passphrase=key_passphrase())
     if form is Format.JSON:
         write_json({"approval": record.digest, "system": candidate.system, "by": key})
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +11,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from strongroom.cli.options import HOME, HomeOption
+from strongroom.cli.options import HOME, HomeOption, key_passphrase
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.canonical import parse_time, plain
 from strongroom.home.home import Home
@@ -20,7 +19,6 @@ from strongroom.keys.trust import Role, TrustedKey
 from strongroom.storage.files import write_file
 
 app = typer.Typer(no_args_is_help=True)
-KEY_PASSPHRASE = "STRONGROOM_KEY_PASSPHRASE"
 
 NameArgument = Annotated[str, typer.Argument(help="The holder's name: alice.")]
 
@@ -46,13 +44,12 @@ def new(
 
     The passphrase is the home's own, or STRONGROOM_KEY_PASSPHRASE if that is set.
     """
-    given = os.environ.get(KEY_PASSPHRASE)
     with Home.open(home) as opened:
         public = opened.add_key(
             name,
             role,
             scopes=scope or ("*",),
-            passphrase=given.encode() if given else None,
+            passphrase=key_passphrase(),
             valid_for=timedelta(days=days),
         )
     if form is Format.JSON:

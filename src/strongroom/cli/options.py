@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,12 @@ HomeOption = Annotated[
 HERE = Path()
 HOME = Path(".strongroom")
 MANIFEST = "strongroom.yaml"
+
+
+def key_passphrase() -> bytes | None:
+    """What opens a person's key: STRONGROOM_KEY_PASSPHRASE, or None for the home's own."""
+    given = os.environ.get("STRONGROOM_KEY_PASSPHRASE")
+    return given.encode() if given else None
 
 
 def manifest_in(folder: Path) -> Path:

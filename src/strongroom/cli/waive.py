@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
+from strongroom.cli.options import (
+    HERE,
+    HOME,
+    FolderArgument,
+    HomeOption,
+    key_passphrase,
+    manifest_in,
+)
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.decision import Stage, Waiver
 from strongroom.domain.errors import InputError
@@ -47,7 +54,7 @@ def waive(
         waiver = Waiver(
             candidate.system, known.id, candidate.subjects, owner, reason.strip(), now, end
         )
-        record = opened.record(waiver.to_statement(), owner)
+        record = opened.record(waiver.to_statement(), owner, passphrase=key_passphrase())
     if form is Format.JSON:
         write_json({"waiver": record.digest, "system": candidate.system, "requirement": known.id})
     else:

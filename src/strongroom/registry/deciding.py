@@ -39,15 +39,14 @@ def candidate_of(loaded: Loaded, stage: Stage) -> Candidate:
 
 
 def records_about(home: Home, system: str) -> Records:
-    """All that was signed about a system and that the home's trust policy believes."""
-    return gather(
-        (
-            (record.envelope, record.recorded_at)
-            for kind in COUNTED
-            for record in home.records(kind, system=system)
-        ),
-        home.trust,
-    )
+    """All that was signed about a system and that the home's trust policy believes.
+
+    Raises IntegrityError for a record that the ledger does not have as the index says.
+    """
+    found = [record for kind in COUNTED for record in home.records(kind, system=system)]
+    for record in found:
+        home.check_logged(record)
+    return gather(((record.envelope, record.recorded_at) for record in found), home.trust)
 
 
 def put_before_gate(
