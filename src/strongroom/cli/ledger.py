@@ -99,7 +99,8 @@ def show(
     people.print(Text.assemble(("size  ", "bold"), str(head.size)))
     people.print(Text.assemble(("root  ", "bold"), head.root.hex()))
     people.print(Text.assemble(("key   ", "bold"), str(ledger.key)), soft_wrap=True)
-    table = Table("index", "entry", box=None)
+    table = Table("index", box=None)
+    table.add_column("entry", no_wrap=True, overflow="ellipsis")
     first = max(head.size - SHOWN, 0)
     for number, entry in enumerate(ledger.entries(first, head.size), first):
         table.add_row(str(number), Text(_one_line(entry)))
@@ -170,11 +171,11 @@ def _tell(result: Verification, key: VerifierKey) -> None:
             Text.assemble((f"{problem.path}: ", "bold red"), problem.reason), soft_wrap=True
         )
     if result.verified:
-        people.print(f"verified: {result.checked} entries of {key.name}, as {key.name} signed them")
+        people.print(f"verified: {result.checked} entries of {key.name}, as they were signed")
     elif not result.problems:
         people.print("could not tell: the ledger has no entries")
     else:
-        people.print(f"not verified: {len(result.problems)} problems", style="bold red")
+        people.print("not verified", style="bold red")
 
 
 def _one_line(entry: bytes) -> str:
