@@ -36,4 +36,7 @@ def means(column: str, meaning: str) -> bool:
 
 def looks_protected(column: str) -> bool:
     """Does the name suggest an attribute that anti-discrimination law protects?"""
-    return means(column, "protected")
+    said = spoken(column).split(" ")
+    while said and said[0] in words()["person"]:
+        said = said[1:]
+    return " ".join(said) in words()["protected"]
