@@ -96,6 +96,7 @@ def test_of_eight_processes_with_eight_versions_one_wins_and_seven_are_told(tmp_
     race(tmp_path, settings, same=False)
 
 
+@pytest.mark.slow
 def test_of_eight_processes_with_one_version_one_wins_and_it_is_sealed_once(tmp_path, settings):
     race(tmp_path, settings, same=True)
     with Home.open(tmp_path / "home", settings=settings) as home:
