@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from strongroom.assess.assessing import assess as run_required
 from strongroom.assess.formats import document, junit, reasons, sarif
@@ -19,8 +17,9 @@ from strongroom.assess.home_store import HomeStore
 from strongroom.assess.runner import Assessed, Plan
 from strongroom.assess.thresholds import figure
 from strongroom.cli.assess_progress import Bars
+from strongroom.cli.listing import below, entry
 from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
-from strongroom.cli.output import OUTCOME_STYLE, people, write_json
+from strongroom.cli.output import write_json
 from strongroom.domain.canonical import canonical
 from strongroom.domain.errors import InputError
 from strongroom.domain.outcome import Outcome
@@ -31,6 +30,7 @@ from strongroom.storage.files import write_file
 
 app = typer.Typer()
 MAX_REASONS = 3
+MAX_FIGURES = 6
 EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNKNOWN: 2}
 
 
@@ -94,25 +94,16 @@ def assess(
 
 
 def show(assessed: Sequence[Assessed]) -> None:
-    """The evidence for people: a row for each check, what went wrong first."""
+    """The evidence for people: what went wrong first, with reasons and figures."""
     order = list(EXIT)[::-1]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("Check", no_wrap=True)
-    table.add_column("")
-    table.add_column("Figures", overflow="fold")
-    table.add_column("Why", overflow="fold")
     for one in sorted(assessed, key=lambda a: -order.index(a.evidence.outcome)):
         evidence = one.evidence
-        word = evidence.outcome.value
-        said = reasons(evidence)
-        more = (f"… and {len(said) - MAX_REASONS} more",) if len(said) > MAX_REASONS else ()
-        table.add_row(
-            Text(str(evidence.check)),
-            Text(word, OUTCOME_STYLE[word]),
-            Text("\n".join(figure(m) for m in evidence.metrics)),
-            Text("\n".join(said[:MAX_REASONS] + more)),
-        )
-    people.print(table)
+        entry(evidence.outcome.value, str(evidence.check), bold=True)
+        if evidence.outcome is not Outcome.PASS:
+            said = reasons(evidence)
+            more = (f"… and {len(said) - MAX_REASONS} more",) if len(said) > MAX_REASONS else ()
+            below((*said[:MAX_REASONS], *more))
+        below([" · ".join(figure(m) for m in evidence.metrics[:MAX_FIGURES])], "dim")
 
 
 def _print(form: Output, system: str, assessed: Sequence[Assessed]) -> None:

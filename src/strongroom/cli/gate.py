@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
+from strongroom.cli.listing import below, entry
 from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
-from strongroom.cli.output import OUTCOME_STYLE, Format, FormatOption, people, write_json
+from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.decision import Stage, Verdict
+from strongroom.domain.outcome import Outcome
 from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import load_manifest
 from strongroom.home.home import Home
@@ -44,17 +44,11 @@ def show(decided: Decided) -> None:
     """The decision for people: what stands in the way first."""
     decision = decided.decision
     titles = {a.requirement.id: a.requirement.title for a in decided.required}
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("Requirement", "", "Why"):
-        table.add_column(column, overflow="fold")
     for reason in sorted(decision.reasons, key=lambda r: (r.ok, r.requirement)):
         word = "waived" if reason.waiver else reason.outcome.value
-        table.add_row(
-            Text(f"{reason.requirement} {titles.get(reason.requirement, '')}"),
-            Text(word, OUTCOME_STYLE[word]),
-            Text(reason.text),
-        )
-    people.print(table)
+        entry(word, f"{reason.requirement} {titles.get(reason.requirement, '')}")
+        if reason.outcome is not Outcome.PASS:
+            below([reason.text], "dim")
     style = "bold green" if decision.verdict is Verdict.ALLOW else "bold red"
     people.print(
         f"[{style}]{decision.verdict.upper()}[/] {decision.system} → {decision.stage}"

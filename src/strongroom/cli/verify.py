@@ -83,16 +83,8 @@ def _show(path: Path, result: Verification) -> None:
     for line in result.story:
         people.print(Text(f"  {line}"), soft_wrap=True)
     for problem in result.problems:
-        people.print(
-            Text.assemble(("  ✗ ", "bold red"), (problem.path, "bold"), f": {problem.reason}")
-        )
-    if result.verified:
-        people.print(Text.assemble(("VERIFIED ", "bold green"), f"{path}: {result.checked} checks"))
-    else:
-        count = len(result.problems)
-        people.print(
-            Text.assemble(
-                ("NOT VERIFIED ", "bold red"),
-                f"{path}: {count} problems in {result.checked} checks",
-            )
-        )
+        said = Text.assemble(("  ✗ ", "bold red"), (problem.path, "bold"), f": {problem.reason}")
+        people.print(said, soft_wrap=True)
+    word = ("VERIFIED ", "bold green") if result.verified else ("NOT VERIFIED ", "bold red")
+    found = f", {len(result.problems)} did not hold" if result.problems else ""
+    people.print(Text.assemble(word, f"{path}: {result.checked} checks{found}"), soft_wrap=True)
