@@ -205,6 +205,19 @@ def test_tiles_that_a_power_cut_lost_are_made_again(crashed):
     assert Ledger.open(crashed, SIGNER).append([b"more"]) == range(600, 601)
 
 
+def test_a_changed_tile_is_restored_before_the_journals_copy_is_given_up(crashed, caplog):
+    entries = [bytes([i % 256]) * 5000 for i in range(300)]
+    ledger = Ledger.open(crashed, SIGNER, pace=0)
+    ledger.append(entries)
+    bundle = crashed / "tile/entries/000"
+    bundle.write_bytes(bytes(bundle.stat().st_size))
+    assert not ledger.verify().verified
+    ledger.close()  # folds, since the journal is long
+    assert "tile/entries/000 is written again" in caplog.text
+    assert list(Ledger.open(crashed).entries()) == entries
+    assert Ledger.open(crashed).verify().verified
+
+
 def test_old_journal_bytes_are_never_taken_for_new_commits(crashed):
     """A commit of another history at the right place, whole in itself, is not of this one."""
     with Ledger.open(crashed, SIGNER) as ledger:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -25,11 +24,11 @@ from strongroom.domain.errors import (
     IntegrityError,
     LimitError,
     StoreError,
-    StrongroomError,
 )
 from strongroom.ledger import merkle
 from strongroom.ledger.checkpoint import Checkpoint
 from strongroom.ledger.files import exclusive, replace_durably, store_errors
+from strongroom.ledger.group import GroupCommit
 from strongroom.ledger.journal import create_journal
 from strongroom.ledger.note import NoteSigner, VerifierKey
 from strongroom.ledger.proof import TlogProof
@@ -56,15 +55,6 @@ class View:
     snapshot: Snapshot
 
 
-@dataclass(slots=True)
-class _Batch:
-    """What one thread appends, and what became of it."""
-
-    entries: tuple[bytes, ...]
-    first: int = -1
-    error: StrongroomError | None = None
-
-
 class Ledger:
     """A log, open for reading, and with a signer for appending. Threads may share it."""
 
@@ -81,14 +71,11 @@ class Ledger:
         self.folder = folder
         self.key = key
         self._signer = signer
-        self._writer = Writer(folder, key, wait=wait, pace=pace)
-        self._one_commit = Lock()
-        self._queue = Lock()
-        self._waiting: list[_Batch] = []
+        self._group = GroupCommit(Writer(folder, key, wait=wait, pace=pace))
         self._reading = Lock()
         self._tail: Tail | None = None
         self._view: View | None = None
-        self._finalizer = weakref.finalize(self, _let_go, self._writer)
+        self._finalizer = weakref.finalize(self, GroupCommit.let_go, self._group)
 
     @classmethod
     def create(
@@ -149,16 +136,14 @@ class Ledger:
         """Publish what is not yet, and give files back. A ledger left open loses nothing."""
         with self._reading:
             self._drop_view()
-        with self._one_commit:
-            self._writer.close()
+        self._group.close()
 
     def publish(self) -> None:
         """Let other C2SP clients see all that is logged; finishes what a crash interrupted.
 
         Needs no signer. Raises IntegrityError where a crash does not explain what is there.
         """
-        with self._one_commit:
-            self._writer.publish()
+        self._group.publish()
 
     def append(self, entries: Sequence[bytes]) -> range:
         """Log entries; they are durable, and seen by readers, when it returns. Gives their indexes.
@@ -170,33 +155,11 @@ class Ledger:
             raise StoreError(
                 "the ledger is open for reading only", where=str(self.folder), fix="give its signer"
             )
-        batch = _Batch(_checked(entries))
-        if not batch.entries:
+        batch = _checked(entries)
+        if not batch:
             return range(self.size, self.size)
-        with self._queue:
-            self._waiting.append(batch)
-        with self._one_commit:
-            if batch.first < 0 and batch.error is None:
-                self._commit_waiting(self._signer)
-        if batch.error is not None:
-            raise batch.error
-        return range(batch.first, batch.first + len(batch.entries))
-
-    def _commit_waiting(self, signer: NoteSigner) -> None:
-        """Log what all waiting threads brought, and tell each of them."""
-        with self._queue:
-            group, self._waiting = self._waiting, []
-        error: StrongroomError = StoreError("the commit was interrupted", where=str(self.folder))
-        try:
-            first = self._writer.append([e for batch in group for e in batch.entries], signer)
-            for batch in group:
-                batch.first = first
-                first += len(batch.entries)
-        except StrongroomError as said:
-            error = said
-        finally:
-            for batch in group:
-                batch.error = error if batch.first < 0 else None
+        first = self._group.append(batch, self._signer)
+        return range(first, first + len(batch))
 
     @property
     def head(self) -> Checkpoint:
@@ -272,12 +235,6 @@ class Ledger:
         if self._tail is not None:
             self._tail.journal.close()
         self._tail = self._view = None
-
-
-def _let_go(writer: Writer) -> None:
-    """What is done for a ledger that nobody closed."""
-    with suppress(StrongroomError):  # the next writer publishes; nobody is here to be told
-        writer.close()
 
 
 def read_key(folder: Path) -> VerifierKey:

@@ -95,21 +95,25 @@ class Writer:
                 self._forget()
                 raise
 
-    def close(self) -> None:
-        """Publish what is not yet, and give files and the thread back."""
-        tail = self._tail if self._process == os.getpid() else None
+    def close(self, wait: float | None = None) -> None:
+        """Publish what is not yet, and give files back; `wait` instead of the usual seconds."""
+        self._wait = self._wait if wait is None else wait
         try:
-            if tail is not None and (self._behind or tail.journal.end >= SHORT):
+            if self._process == os.getpid() and self._unfinished:
                 self.publish()
         finally:
             self._forget()
+
+    @property
+    def _unfinished(self) -> bool:
+        long = self._tail is not None and self._tail.journal.end >= SHORT
+        return self._behind or long
 
     def _forget(self) -> None:
         """Let go of all that is in memory; the next append reads it again."""
         if self._tail is not None:
             self._tail.journal.close()
-        self._tail, self._shown = None, 0
-        self._behind, self._process = False, os.getpid()
+        self._tail, self._shown, self._process = None, 0, os.getpid()
 
     def _catch_up(self) -> Tail:
         tail = self._tail
@@ -161,7 +165,6 @@ class Writer:
             self._publish(tail)
         except OSError as error:
             log.warning("logged %d entries, but cannot publish: %s", tail.head.size, error)
-            self._forget()
 
     def _publish(self, tail: Tail) -> None:
         full = tail.finished[self._shown :]
@@ -178,13 +181,19 @@ class Writer:
             shutil.rmtree(self._folder / f"{tile.path}.p", ignore_errors=True)
 
     def _fold(self, tail: Tail) -> Tail:
-        """Make durable in the tiles all that the journal holds, then begin a new one."""
-        if self._distrusted:
-            for tile, data in (*tail.finished, *tail.edge.partial()):
-                replace(self._folder / tile.path, data)
+        """Make durable in the tiles all that the journal holds, then begin a new one.
+
+        The journal's copy goes: so every tile must hold what it says, whatever came over the disk.
+        """
         self._publish(tail)
-        paths = [self._folder / tile.path for tile, _ in (*tail.finished, *tail.edge.partial())]
-        sync_file_system(self._folder, paths)
+        tiles = [
+            (self._folder / t.path, data) for t, data in (*tail.finished, *tail.edge.partial())
+        ]
+        for path, data in tiles:
+            if self._distrusted or path.read_bytes() != data:
+                log.warning("%s is written again from the journal", path)
+                replace(path, data)
+        sync_file_system(self._folder, [path for path, _ in tiles])
         create_journal(self._folder / JOURNAL, tail.note)
         tail.journal.close()
         self._remove_partial(tile for tile, _ in tail.finished)
