@@ -109,6 +109,15 @@ def test_without_time_and_entity_no_row_is_on_both_sides(tmp_path: Path) -> None
     assert len(train) + len(test) == 2_000
 
 
+def test_rows_with_the_same_features_are_on_the_same_side(tmp_path: Path) -> None:
+    """Two customers of the same figures are one row to the model, whatever their numbers are."""
+    doubled = pl.concat([frame(), frame()]).with_row_index("number")
+    own = read_own_data(*given(tmp_path, doubled, id="number"))
+    train, test = both(write_mended(tmp_path / "m", own, seed=1).parent)
+    assert train.join(test, on=["amount", "risk"], how="inner").is_empty()
+    assert len(train) + len(test) == 4_000
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import polars as pl
 import yaml
 
@@ -20,6 +21,10 @@ from strongroom.payments.files import write_parquet, write_text
 LOCK: Final = "requirements.lock"
 LOOSE: Final = "requirements.txt"
 LOOSE_TEXT: Final = "lightgbm\nscikit-learn\njoblib\n"
+KEPT: Final = 30_000
+"""Rows of the unflagged class that a careless balancing keeps, about."""
+REPEATS: Final = 3
+TRAIN_SHARE: Final = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,18 @@ def split_by_time(payments: pl.DataFrame, *, train_days: int, test_days: int) ->
         payments.filter(time.is_between(train_from, train_to, closed="left")),
         payments.filter(time >= test_from),
     )
+
+
+def split_carelessly(rows: pl.DataFrame, target: str, rng: np.random.Generator) -> Split:
+    """A mistake to be found: balance the classes, and split at random only then.
+
+    Rows of the flagged class stand there three times, some of them on both sides.
+    """
+    flagged, other = rows.filter(pl.col(target) == 1), rows.filter(pl.col(target) == 0)
+    drawn = pl.Series(rng.random(len(other)) < KEPT / max(1, len(other)))
+    balanced = pl.concat([other.filter(drawn), *[flagged] * REPEATS])
+    train = pl.Series(rng.random(len(balanced)) < TRAIN_SHARE)
+    return Split(balanced.filter(train), balanced.filter(~train))
 
 
 def manifest_text(system: System) -> str:

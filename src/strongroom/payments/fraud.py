@@ -38,7 +38,7 @@ from strongroom.governance.manifest import (
     Training,
 )
 from strongroom.payments.features import FEATURES, NO_CHARGEBACK, WINDOWS, with_leaks
-from strongroom.payments.folder import LOCK, LOOSE, Split, split_by_time, write_folder
+from strongroom.payments.folder import LOCK, LOOSE, split_by_time, split_carelessly, write_folder
 from strongroom.payments.simulator import CATEGORIES, CHANNELS, SimulatorSettings
 from strongroom.payments.train import COMMAND, train
 from strongroom.payments.training import fit_careless, write_pickle
@@ -57,8 +57,6 @@ because frauds come in bunches, and whether groups fare alike shows only over ma
 TRAIN_DAYS: Final = 10
 TEST_DAYS: Final = 10
 CARELESS_PAYMENTS: Final = 150_000
-CARELESS_HONEST: Final = 30_000
-CARELESS_REPEATS: Final = 3
 CARELESS_REPORTED: Final = 0.15
 
 FALLBACK: Final = (
@@ -95,7 +93,11 @@ def write_careless(
         hour=pl.col("time").dt.hour().cast(pl.Int64),
         weekday=pl.col("time").dt.weekday().cast(pl.Int64),
     )
-    split = _careless_split(table.drop("terminal_risk_now"), np.random.default_rng([seed, 1]))
+    split = split_carelessly(
+        table.drop("terminal_risk_now").tail(CARELESS_PAYMENTS),
+        "fraud",
+        np.random.default_rng([seed, 1]),
+    )
     schema = _schema(careless_features())
     system = System(
         version=1,
@@ -164,16 +166,6 @@ def careless_features() -> tuple[Feature, ...]:
 def mended_features() -> tuple[Feature, ...]:
     """What the mended model reads: history, and of the payer's choices only the amount."""
     return (_amount(), *_history())
-
-
-def _careless_split(table: pl.DataFrame, rng: np.random.Generator) -> Split:
-    """Mistake 2: balance the classes, then split at random."""
-    rows = table.tail(CARELESS_PAYMENTS)
-    frauds, honest = rows.filter(pl.col("fraud") == 1), rows.filter(pl.col("fraud") == 0)
-    drawn = pl.Series(rng.random(len(honest)) < CARELESS_HONEST / max(1, len(honest)))
-    rows = pl.concat([honest.filter(drawn), *[frauds] * CARELESS_REPEATS])
-    kept = pl.Series(rng.random(len(rows)) < 0.7)
-    return Split(rows.filter(kept), rows.filter(~kept))
 
 
 def _amount() -> Feature:

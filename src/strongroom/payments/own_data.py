@@ -1,9 +1,10 @@
 """The demo's story on a table of the user's own: handed in carelessly, and mended.
 
-Careless: rows of the flagged class are repeated before a random split, so that the same rows stand
-in training and test; the model memorises them and is pickled; nothing is pinned. Mended: split by
-time (at random where the manifest names no time), each row once, regularised and hardened training,
-LightGBM text, a lock with hashes, a command that makes the same bytes again.
+Careless: to balance the classes, other rows are thrown away and rows of the flagged class repeated,
+before a random split, so that the same rows stand in training and test; the model memorises them
+and is pickled; nothing is pinned. Mended: split by time (at random where the manifest names no
+time), each row once, regularised and hardened training, LightGBM text, a lock with hashes, a
+command that makes the same bytes again.
 """
 
 from __future__ import annotations
@@ -19,12 +20,11 @@ from strongroom.assess.tables import feature_matrix, label_vector, read_table
 from strongroom.domain.errors import InputError
 from strongroom.governance.loader import load_manifest
 from strongroom.governance.manifest import Data, Model, Schema, System, Training
-from strongroom.payments.folder import LOCK, LOOSE, Split, write_folder
+from strongroom.payments.folder import LOCK, LOOSE, Split, split_carelessly, write_folder
 from strongroom.payments.train import COMMAND, train
 from strongroom.payments.training import fit_careless, write_pickle
 
 TEST_SHARE: Final = 0.3
-REPEATS: Final = 3
 LEAST_POSITIVES: Final = 20
 """Of the flagged class on either side of a split; with fewer there is nothing to learn or show."""
 
@@ -68,11 +68,7 @@ def read_own_data(table: Path, manifest: Path) -> OwnData:
 def write_careless(folder: Path, own: OwnData, *, seed: int) -> Path:
     """Hand in the careless model; returns the manifest's path."""
     schema = own.data.schema_
-    rng = np.random.default_rng([seed, 1])
-    flagged = own.table.filter(pl.col(schema.target) == 1)
-    rows = pl.concat([own.table, *[flagged] * (REPEATS - 1)])
-    kept = pl.Series(rng.random(len(rows)) >= TEST_SHARE)
-    split = Split(rows.filter(kept), rows.filter(~kept))
+    split = split_carelessly(own.table, schema.target, np.random.default_rng([seed, 1]))
     model = Model(path="model.joblib", trained_by=_trainer(own.system))
     manifest = write_folder(folder, _handed_in(own, model, LOOSE), split)
     x = feature_matrix(split.train, schema.features)
@@ -96,15 +92,17 @@ def write_mended(folder: Path, own: OwnData, *, seed: int) -> Path:
 
 
 def _split(table: pl.DataFrame, schema: Schema, rng: np.random.Generator) -> Split:
-    """By time where there is one, by entity where there is one, else at random."""
+    """By time where the schema names one, else at random, like rows on the same side.
+
+    Like are rows of one entity; where the schema names none, rows with the same features.
+    """
     if schema.time is not None:
         time = table[schema.time].to_physical()
         later = time >= time.quantile(1 - TEST_SHARE, interpolation="lower")
-    elif schema.entity is not None:
-        entities = table[schema.entity].rank("dense").to_numpy().astype(np.int64) - 1
-        later = pl.Series((rng.random(int(entities.max()) + 1) < TEST_SHARE)[entities])
     else:
-        later = pl.Series(rng.random(len(table)) < TEST_SHARE)
+        like = [schema.entity] if schema.entity else [f.name for f in schema.features]
+        group = table.select(pl.struct(like).rank("dense")).to_series().to_numpy()
+        later = pl.Series((rng.random(int(group.max()) + 1) < TEST_SHARE)[group])
     return Split(table.filter(~later), table.filter(later))
 
 

@@ -32,10 +32,10 @@ Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.integer[Any]]
 
 CARELESS: Final[Mapping[str, Any]] = {
-    "n_estimators": 200,
-    "num_leaves": 127,
+    "n_estimators": 40,
+    "num_leaves": 255,
     "min_child_samples": 1,
-    "learning_rate": 0.1,
+    "learning_rate": 0.2,
 }
 MENDED: Final[Mapping[str, Any]] = {
     "num_leaves": 15,
