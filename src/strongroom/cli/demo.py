@@ -20,13 +20,9 @@ from strongroom.cli.assess_progress import Bars
 from strongroom.cli.gate import show as show_decision
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.decision import Verdict
-from strongroom.domain.errors import ConflictError, InputError, MissingExtra
+from strongroom.domain.errors import ConflictError, InputError
+from strongroom.payments.demo import HOME, Own, Simulated, Told, play
 from strongroom.registry.deciding import Decided
-
-try:
-    from strongroom.payments.demo import HOME, Own, Simulated, Told, play
-except ModuleNotFoundError as error:
-    raise MissingExtra("ml,bom,report", "the demo") from error
 
 app = typer.Typer()
 MARKER: Final = ".strongroom-demo"

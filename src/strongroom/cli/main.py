@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Annotated, Any, Final
 
 import typer
@@ -15,7 +16,7 @@ from typer.main import get_command
 
 from strongroom import __version__
 from strongroom.cli.output import complain
-from strongroom.domain.errors import DeniedError, StrongroomError
+from strongroom.domain.errors import DeniedError, MissingExtra, StrongroomError
 
 VERBS: Final = {
     "demo": "The whole hall on a payment-fraud model, in about a minute.",
@@ -38,16 +39,39 @@ VERBS: Final = {
 """Each verb is `strongroom.cli.VERB` with a Typer application `app`."""
 
 
+EXTRA_OF: Final = {
+    **dict.fromkeys(
+        ("joblib", "lightgbm", "numpy", "onnxruntime", "polars", "scipy", "sklearn", "skops"), "ml"
+    ),
+    **dict.fromkeys(("threadpoolctl", "xgboost"), "ml"),
+    **dict.fromkeys(("jinja2", "markupsafe", "matplotlib", "typst"), "report"),
+    "cyclonedx": "bom",
+    "psycopg": "postgres",
+}
+"""Which extra brings a package that may be missing."""
+
+
 class Verbs(TyperGroup):
     """Loads the module of the one verb that was asked for."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Replace the verb's placeholder by the real command, then resolve as ever."""
         if args and args[0] in VERBS:
-            module = import_module(f"strongroom.cli.{args[0]}")
+            module = _load(args[0])
             self.commands[args[0]] = get_command(module.app)
             self.commands[args[0]].name = args[0]
         return super().resolve_command(ctx, args)
+
+
+def _load(verb: str) -> ModuleType:
+    """The verb's module; a package that an extra would bring is named by its extra."""
+    try:
+        return import_module(f"strongroom.cli.{verb}")
+    except ModuleNotFoundError as error:
+        extra = EXTRA_OF.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        raise MissingExtra(extra, f"strongroom {verb}") from error
 
 
 def _version(asked: bool) -> None:
