@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -224,6 +225,7 @@ def test_readers_never_see_a_half_written_state(folder, signer):
         while len(set(seen)) < 5 and not any(reader.done() for reader in readers):
             writer.append([f"{number}/{i}".encode() for i in range(17)])
             number += 1
+            time.sleep(0.01)  # a long log takes long to read whole
         stop.set()
         for reader in readers:
             reader.result()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from itertools import pairwise
+from struct import Struct
+from typing import Final
 
 from strongroom.ledger.merkle import fold
 from strongroom.ledger.tiles import ENTRIES, HEIGHT, WIDTH, Tile, span
@@ -13,6 +15,7 @@ Hashes = Callable[[Tile], Sequence[bytes]]
 """Reads the hashes in a tile."""
 Named = tuple[Tile, bytes]
 """A tile or bundle and its bytes."""
+_LENGTH: Final = Struct(">H").pack
 
 
 class Edge:
@@ -100,7 +103,7 @@ class Edge:
 
 def frames(entries: Sequence[bytes]) -> list[bytes]:
     """Entries, each behind its length, as they stand in bundles."""
-    return [len(entry).to_bytes(2, "big") + entry for entry in entries]
+    return [_LENGTH(len(entry)) + entry for entry in entries]
 
 
 def _empty() -> list[list[bytes]]:

@@ -68,6 +68,12 @@ class Commit:
         size = len(self.note).to_bytes(4, "big")
         return blake3(b"".join((before, size, self.note, *self.leaves))).digest()
 
+    def encode(self, digest: bytes) -> bytes:
+        """As it stands in the journal."""
+        length = 2 + len(self.note) + sum(map(len, self.framed))
+        head = (length.to_bytes(4, "big"), digest, len(self.note).to_bytes(2, "big"), self.note)
+        return b"".join((*head, *self.framed))
+
 
 class Journal:
     """An open journal. One thread at a time; writing needs the ledger's lock."""
@@ -121,16 +127,16 @@ class Journal:
     def append(self, commit: Commit) -> None:
         """Write one commit and wait until it is durable. On OSError nothing may be assumed."""
         digest = commit.digest(self._digest)
-        payload = b"".join((len(commit.note).to_bytes(2, "big"), commit.note, *commit.framed))
-        data = len(payload).to_bytes(4, "big") + digest + payload
-        if self.end + len(data) > self._room:
-            data = data.ljust(len(data) + _STEP, b"\0")
+        data = commit.encode(digest)
+        length = len(data)
+        if self.end + length > self._room:
+            data = data.ljust(length + _STEP, b"\0")
         rest, at = memoryview(data), self.end
         while rest:
             written = os.pwrite(self._fd, rest, at)
             rest, at = rest[written:], at + written
         os.fdatasync(self._fd)
-        self._digest, self.end = digest, self.end + _PREFIX + len(payload)
+        self._digest, self.end = digest, self.end + length
         self._room = max(self._room, at)
         self.mark()
 
@@ -143,8 +149,7 @@ def create_journal(path: Path, base: bytes) -> None:
     """Begin a journal at the checkpoint `base`, durably and at once, in place of any other."""
     first = Commit(base, (), ())
     digest = first.digest(blake3(HEADER).digest())
-    payload = len(base).to_bytes(2, "big") + base
-    commit = len(payload).to_bytes(4, "big") + digest + payload
+    commit = first.encode(digest)
     mark = (_START + len(commit)).to_bytes(8, "big")
     replace_durably(path, (_header(mark) + commit).ljust(_STEP, b"\0"))
 
