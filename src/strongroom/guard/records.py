@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from strongroom.guard.spans import IDENTITY, Trail
 
 Span: TypeAlias = tuple[int, int]
 """From and to, in characters of a text, as a slice."""
-NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Source(StrEnum):
@@ -39,7 +37,7 @@ class View:
     text: str
     """Natural: case and accents as written; invisible characters out, look-alikes resolved."""
     how: tuple[str, ...] = ()
-    """What was undone to read it, outermost first: ("url", "base64"). Empty: nothing was."""
+    """All that was undone to read it, outermost first: ("url", "base64"). Empty: nothing was."""
     trail: Trail = IDENTITY
     """Leads from positions in `text` back to the original."""
     folded: str = ""
@@ -50,6 +48,10 @@ class View:
     def to_original(self, a: int, b: int) -> Span:
         """Where `text[a:b]` came from, in the original text."""
         return self.trail.back(a, b)
+
+    def how_of(self, a: int, b: int) -> tuple[str, ...]:
+        """What was undone to read `text[a:b]`, outermost first."""
+        return self.trail.how(a, b)
 
     def folded_to_original(self, a: int, b: int) -> Span:
         """Where `folded[a:b]` came from, in the original text."""
@@ -99,7 +101,7 @@ class Detection:
     """In the original text."""
     decoded: tuple[str, ...] = ()
     """What had to be undone to see it."""
-    facts: Mapping[str, Any] = field(default=NOTHING, hash=False)
+    facts: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """For people: the rule, the language. Never the value itself."""
 
 

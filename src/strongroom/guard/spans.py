@@ -17,6 +17,8 @@ class Piece(NamedTuple):
     """In the text that is decoded, as a slice."""
     text: str
     """What it says."""
+    aligned: bool = False
+    """Whether each character stands for the one in the same place; else the piece is one lump."""
 
 
 class Trail:
@@ -26,22 +28,24 @@ class Trail:
         """The span of the original that `[a:b]` was made from."""
         return a, b
 
+    def how(self, a: int, b: int) -> tuple[str, ...]:  # noqa: ARG002 - nothing was undone here
+        """What was undone to read `[a:b]`, outermost first."""
+        return ()
+
 
 IDENTITY: Final = Trail()
 
 
 @dataclass(frozen=True)
 class Spliced(Trail):
-    """A text in which pieces were replaced; all else is as it was.
-
-    A place inside a replacement leads back to the whole piece, or to the same place in it where the
-    piece kept its length.
-    """
+    """A text in which pieces were replaced; all else is as it was."""
 
     pieces: Sequence[Piece]
     """In order, not overlapping."""
     before: Trail = IDENTITY
     """From the text that was decoded to the original."""
+    name: str = ""
+    """The decoder that found the pieces; empty if it is not worth telling."""
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -54,9 +58,17 @@ class Spliced(Trail):
 
     def back(self, a: int, b: int) -> tuple[int, int]:
         """The span of the original that `[a:b]` was made from."""
+        return self.before.back(*self._back(a, b))
+
+    def how(self, a: int, b: int) -> tuple[str, ...]:
+        """What was undone to read `[a:b]`, outermost first."""
+        before = self.before.how(*self._back(a, b))
+        return (*before, self.name) if self.name and self._touches(a, b) else before
+
+    def _back(self, a: int, b: int) -> tuple[int, int]:
         first = self._place(a)[0]
         last = self._place(b - 1)[1] if b > a else first
-        return self.before.back(first, max(first, last))
+        return first, max(first, last)
 
     def _place(self, at: int) -> tuple[int, int]:
         """The span, before the replacements, of one character."""
@@ -67,21 +79,35 @@ class Spliced(Trail):
         if inside >= len(piece.text):
             place = piece.end + inside - len(piece.text)
             return place, place + 1
-        if len(piece.text) == piece.end - piece.start:
+        if piece.aligned:
             return piece.start + inside, piece.start + inside + 1
         return piece.start, piece.end
 
+    def _touches(self, a: int, b: int) -> bool:
+        """Whether `[a:b]` holds some of a replacement, or the place of one that left nothing."""
+        first = max(bisect_right(self._starts, a) - 1, 0)
+        last = bisect_right(self._starts, max(a, b - 1))
+        return any(
+            self._starts[index] + len(self.pieces[index].text) > a
+            or (not self.pieces[index].text and self._starts[index] > a)
+            for index in range(first, last)
+        )
+
 
 @dataclass(frozen=True)
-class Mirrored(Trail):
-    """A text written backwards."""
+class Told(Trail):
+    """The same text, with something to tell about all of it."""
 
-    length: int
+    names: tuple[str, ...]
     before: Trail = IDENTITY
 
     def back(self, a: int, b: int) -> tuple[int, int]:
         """The span of the original that `[a:b]` was made from."""
-        return self.before.back(self.length - b, self.length - a)
+        return self.before.back(a, b)
+
+    def how(self, a: int, b: int) -> tuple[str, ...]:
+        """What was undone to read `[a:b]`, outermost first."""
+        return (*self.before.how(a, b), *self.names)
 
 
 def splice(text: str, pieces: Iterable[Piece]) -> str:
@@ -90,5 +116,13 @@ def splice(text: str, pieces: Iterable[Piece]) -> str:
     for piece in pieces:
         parts += (text[at : piece.start], piece.text)
         at = piece.end
-    parts.append(text[at:])
-    return "".join(parts)
+    return "".join((*parts, text[at:]))
+
+
+def in_order(pieces: Iterable[Piece]) -> list[Piece]:
+    """The pieces by place; of those that overlap, the first."""
+    kept: list[Piece] = []
+    for piece in sorted(pieces, key=lambda p: (p.start, -p.end)):
+        if not kept or piece.start >= kept[-1].end:
+            kept.append(piece)
+    return kept

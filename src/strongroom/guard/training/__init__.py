@@ -1,0 +1,1 @@
+"""How the injection model is made: grammars of our own, public corpora, fitting, calibration."""

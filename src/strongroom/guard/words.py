@@ -1,0 +1,101 @@
+"""Whether an undone disguise makes sense: words in clear, and the same words in disguise."""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
+from importlib import resources
+from string import ascii_lowercase as ALPHABET
+from typing import Final
+
+from strongroom.guard.folding import folded
+
+LEAST: Final = 4
+"""Letters of a word that is no accident in disguise."""
+LONGEST: Final = 20
+_LETTERS: Final = bytes(
+    ord(chr(code).lower()) if chr(code).isalpha() and code < 128 else 32 for code in range(256)
+)
+"""ASCII letters as small ones, all else as spaces."""
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Folded words of several languages."""
+    file = resources.files("strongroom.guard").joinpath("vocabulary.toml")
+    lists = tomllib.loads(file.read_text("utf-8"))
+    return frozenset(folded(word) for words in lists.values() for word in words.split())
+
+
+def rotated(text: str, by: int) -> str:
+    """ASCII letters moved through the alphabet, as ROT13 does by 13."""
+    return text.translate(_rotation(by))
+
+
+@cache
+def _rotation(by: int) -> dict[int, str]:
+    moved = ALPHABET[by:] + ALPHABET[:by]
+    return dict(str.maketrans(ALPHABET + ALPHABET.upper(), moved + moved.upper()))
+
+
+def mirrored_alphabet(text: str) -> str:
+    """Atbash: a for z, b for y."""
+    return text.translate(_ATBASH)
+
+
+_ATBASH: Final = str.maketrans(ALPHABET + ALPHABET.upper(), ALPHABET[::-1] + ALPHABET[::-1].upper())
+
+
+@cache
+def _disguises() -> Mapping[bytes, tuple[str, ...]]:
+    """Every word in every disguise, to the names of the disguises."""
+    table: dict[bytes, tuple[str, ...]] = {}
+    for word in vocabulary():
+        if len(word) < LEAST or not (word.isascii() and word.isalpha()):
+            continue
+        forms = {f"rot{26 - by}": rotated(word, by) for by in range(1, 26)}
+        forms |= {"atbash": mirrored_alphabet(word), "reversed": word[::-1]}
+        for name, form in forms.items():
+            if form not in vocabulary():
+                key = form.encode()
+                table[key] = (*table.get(key, ()), name)
+    return table
+
+
+@lru_cache(maxsize=16)
+def disguises_in(text: str) -> Mapping[str, int]:
+    """How many different words of a text are vocabulary in each disguise."""
+    table = _disguises()
+    letters = text.encode("ascii", "replace").translate(_LETTERS)
+    hits = table.keys() & set(letters.split())
+    return Counter(name for hit in hits for name in table[hit])
+
+
+def known(words: Iterable[str]) -> int:
+    """How many of the words are in clear."""
+    return sum(word in vocabulary() for word in words)
+
+
+def segmented(letters: str) -> list[str] | None:
+    """Letters without spaces, cut into known words; None if they make none.
+
+    Costs LONGEST steps a letter: each place keeps the cut with the fewest letters left over.
+    """
+    lower = letters.lower()
+    best: list[tuple[int, int]] = [(0, 0)]
+    for end in range(1, len(lower) + 1):
+        options = [(best[end - 1][0] + 3, end - 1)]
+        for start in range(max(0, end - LONGEST), end - 1):
+            if lower[start:end] in vocabulary():
+                options.append((best[start][0], start))
+        best.append(min(options))
+    if best[-1][0] > len(letters):
+        return None
+    words, end = [], len(lower)
+    while end:
+        start = best[end][1]
+        words.append(letters[start:end])
+        end = start
+    return words[::-1]
