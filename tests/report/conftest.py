@@ -49,5 +49,5 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Audited:
             registry.promote(loaded, stage)
         chosen = choose(home, loaded)
         extras = bundle_extras(home, loaded, chosen)
-        bundle = write_bundle(home, loaded, chosen, load_catalog(), folder / "bundle", extras)
+        bundle = write_bundle(home, loaded, chosen, folder / "bundle", extras)
         return Audited(bundle, home.trust, loaded, home.folder)

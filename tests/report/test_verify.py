@@ -16,7 +16,6 @@ import pytest
 from strongroom.domain.decision import DECISION_TYPE, Decision, Stage
 from strongroom.domain.errors import InputError
 from strongroom.domain.outcome import Outcome
-from strongroom.governance.catalog import load_catalog
 from strongroom.home.home import Home
 from strongroom.keys.trust import TrustPolicy
 from strongroom.report import audit, layout
@@ -152,9 +151,7 @@ def test_a_decision_that_the_evidence_does_not_bear_out_is_found(audited, tmp_pa
         )
         home.record(lie.to_statement(), "gate")
         chosen = audit.choose(home, audited.loaded, Stage.PRODUCTION)
-        bundle = audit.write_bundle(
-            home, audited.loaded, chosen, load_catalog(), tmp_path / "lying", {}
-        )
+        bundle = audit.write_bundle(home, audited.loaded, chosen, tmp_path / "lying", {})
         problems = verify_bundle(bundle, home.trust).problems
     assert any("does not bear it out" in p.reason for p in problems), problems
 

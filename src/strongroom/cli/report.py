@@ -10,7 +10,6 @@ import typer
 from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.decision import Stage
-from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import load_manifest
 from strongroom.home.home import Home
 from strongroom.report.audit import choose, write_bundle
@@ -37,7 +36,7 @@ def audit(
     with Home.open(home) as opened:
         chosen = choose(opened, loaded, stage)
         extras = bundle_extras(opened, loaded, chosen)
-        write_bundle(opened, loaded, chosen, load_catalog(), out, extras)
+        write_bundle(opened, loaded, chosen, out, extras)
     if form is Format.JSON:
         write_json({"bundle": str(out), "decision": chosen.digest, "records": len(chosen.records)})
     else:

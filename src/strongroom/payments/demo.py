@@ -235,7 +235,6 @@ class _Stage:
             self.home,
             loaded,
             chosen,
-            load_catalog(),
             self.out / "audit-bundle",
             bundle_extras(self.home, loaded, chosen),
         )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from strongroom.domain.canonical import canonical
 from strongroom.domain.decision import Decision, Stage
 from strongroom.domain.digests import Digest
 from strongroom.governance.applicability import Applied, applicable
 from strongroom.governance.artifacts import subjects_of
 from strongroom.governance.catalog import Catalog
 from strongroom.governance.loader import Loaded
-from strongroom.governance.policy import policy_digest
+from strongroom.governance.policy import policy_document
 from strongroom.home.home import Home
 from strongroom.registry.gate import Candidate, Records, decide
 from strongroom.registry.gather import COUNTED, gather
@@ -52,10 +53,13 @@ def records_about(home: Home, system: str) -> Records:
 def put_before_gate(
     home: Home, loaded: Loaded, stage: Stage, catalog: Catalog, now: datetime
 ) -> Decided:
-    """Decide and record. The decision is a value, whatever it is; raises only for broken input."""
+    """Decide, keep the policy that was decided by, and record the decision, whatever it is.
+
+    Raises only for broken input.
+    """
     required = applicable(catalog, loaded.system, stage)
+    policy = home.objects.put([canonical(policy_document(required))])
     candidate = candidate_of(loaded, stage)
-    records = records_about(home, candidate.system)
-    decision = decide(candidate, required, records, policy_digest(required), now)
+    decision = decide(candidate, required, records_about(home, candidate.system), policy, now)
     record = home.record(decision.to_statement(), "gate")
     return Decided(decision, record.digest, required)

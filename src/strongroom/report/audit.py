@@ -17,22 +17,20 @@ from datetime import datetime
 from pathlib import Path
 
 from strongroom import __version__
-from strongroom.domain.canonical import canonical, plain
+from strongroom.domain.canonical import plain
 from strongroom.domain.decision import DECISION_TYPE, Decision, Stage
 from strongroom.domain.digests import Digest, sha256
 from strongroom.domain.errors import ConflictError, InputError, StoreError
 from strongroom.domain.statement import Statement, Subject
-from strongroom.governance.applicability import applicable
 from strongroom.governance.artifacts import subjects_of
-from strongroom.governance.catalog import Catalog
 from strongroom.governance.loader import Loaded
-from strongroom.governance.policy import policy_digest, policy_document
 from strongroom.home.home import Home
 from strongroom.home.record import Record
 from strongroom.keys.trust import BUNDLE_TYPE, PROMOTION_TYPE, SEAL_TYPE
 from strongroom.registry.gather import COUNTED
 from strongroom.registry.statements import Move, Seal
 from strongroom.report import layout
+from strongroom.storage.objects import read
 
 Extras = Mapping[str, bytes]
 """Further files by path in the bundle: BOM, passport."""
@@ -66,38 +64,37 @@ def choose(home: Home, loaded: Loaded, stage: Stage | None = None) -> Chosen:
     Raises InputError when there is none.
     """
     system = loaded.system.system.name
-    about = frozenset(subjects_of(loaded))
-    decided = next(
-        (
-            record
-            for record in home.records(DECISION_TYPE, system=system)
-            if frozenset(record.statement.subjects) == about
-            and stage in (None, record.statement.predicate.get("stage"))
-        ),
-        None,
-    )
+    decided = newest_decision_about(home, loaded, stage)
     if decided is None:
         raise InputError(
             f"no decision about {system} as it is now", fix="run `strongroom gate --to STAGE` first"
         )
+    about = frozenset(decided.statement.subjects)
     decision = Decision.from_statement(decided.statement)
     records = [*_about(home, system, about), *_sealed(home, system, about)]
     return Chosen(decision, decided.digest, tuple(records))
 
 
-def write_bundle(
-    home: Home, loaded: Loaded, chosen: Chosen, catalog: Catalog, target: Path, extras: Extras
-) -> Path:
+def newest_decision_about(home: Home, loaded: Loaded, stage: Stage | None) -> Record | None:
+    """About the folder as it is now, for that stage or any; whether it counts is not asked here."""
+    about = frozenset(subjects_of(loaded))
+    return next(
+        (
+            record
+            for record in home.records(DECISION_TYPE, system=loaded.system.system.name)
+            if frozenset(record.statement.subjects) == about
+            and stage in {None, record.statement.predicate.get("stage")}
+        ),
+        None,
+    )
+
+
+def write_bundle(home: Home, loaded: Loaded, chosen: Chosen, target: Path, extras: Extras) -> Path:
     """Write the bundle to `target`, which must not exist. Whole or not at all."""
     if target.exists():
         raise ConflictError("there is something already", where=str(target), fix="name another")
-    applied = applicable(catalog, loaded.system, chosen.decision.stage)
-    if policy_digest(applied) != chosen.decision.policy:
-        raise InputError(
-            "the requirements have changed since the decision", fix="run `strongroom gate` again"
-        )
     files = dict(_files(home, loaded, chosen))
-    files[layout.POLICY] = canonical(policy_document(applied))
+    files[layout.POLICY] = read(home.objects, chosen.decision.policy, where="the decision's policy")
     files.update(extras)
     now = home.clock()
     index = home.record(_index(chosen, files, now), "registry")

@@ -4,44 +4,54 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from strongroom.domain.decision import DECISION_TYPE, Decision, Stage
+from strongroom.assess.bom import Materials, build
+from strongroom.assess.pins import Pin, read_requirements
+from strongroom.assess.scanner import scan_file
+from strongroom.domain.decision import Decision, Stage
 from strongroom.domain.errors import StoreError
+from strongroom.domain.evidence import Evidence
 from strongroom.governance.applicability import applicable
-from strongroom.governance.artifacts import subjects_of
+from strongroom.governance.artifacts import artifact_path, subjects_of
 from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import Loaded
 from strongroom.home.home import Home
 from strongroom.registry.deciding import records_about
-from strongroom.report.audit import Chosen, Extras
+from strongroom.report import layout
+from strongroom.report.audit import Chosen, Extras, newest_decision_about
 from strongroom.report.passport import Passport, compose
 from strongroom.report.render import html, pdf
 
 
 def passport_of(home: Home, loaded: Loaded, stage: Stage | None = None) -> Passport:
     """From the newest decision about the folder as it is now, if there is one, and its evidence."""
-    system = loaded.system.system.name
-    subjects = subjects_of(loaded)
-    decision = next(
-        (
-            Decision.from_statement(record.statement)
-            for record in home.records(DECISION_TYPE, system=system)
-            if set(record.statement.subjects) == set(subjects)
-            and stage in {None, record.statement.predicate.get("stage")}
-        ),
-        None,
-    )
+    record = newest_decision_about(home, loaded, stage)
+    decision = Decision.from_statement(record.statement) if record else None
     return _compose(home, loaded, decision, stage or Stage.PRODUCTION)
 
 
 def bundle_extras(home: Home, loaded: Loaded, chosen: Chosen) -> Extras:
-    """The passport of the decision that the bundle is about."""
+    """Passport and bill of materials of what the bundle is about."""
     passport = _compose(home, loaded, chosen.decision, chosen.decision.stage)
-    return {"passport.html": html(passport).encode(), "passport.pdf": pdf(passport)}
+    bill = bill_of_materials(loaded, _evidence(home, loaded))
+    return {**_documents(passport), layout.BOM: bill}
+
+
+def bill_of_materials(loaded: Loaded, evidence: tuple[Evidence, ...]) -> bytes:
+    """The AI bill of materials (CycloneDX 1.7) with the figures of the evidence."""
+    system = loaded.system
+    pins: tuple[Pin, ...] = ()
+    if system.dependencies is not None:
+        path = artifact_path(loaded, "dependencies")
+        pins = read_requirements(path.read_bytes(), where=system.dependencies).pins
+    model = artifact_path(loaded, "model") if system.model else None
+    digests = {subject.name: subject.digest for subject in subjects_of(loaded)}
+    format_ = scan_file(model).format if model and model.is_file() else None
+    return build(Materials(system, digests, pins, evidence, format_))
 
 
 def write_passport(passport: Passport, folder: Path) -> tuple[Path, ...]:
     """`passport.html` and `passport.pdf` in the folder; gives their paths. Raises StoreError."""
-    documents = {"passport.html": html(passport).encode(), "passport.pdf": pdf(passport)}
+    documents = _documents(passport)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in documents.items():
@@ -51,15 +61,25 @@ def write_passport(passport: Passport, folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in documents)
 
 
+def _documents(passport: Passport) -> dict[str, bytes]:
+    return {"passport.html": html(passport).encode(), "passport.pdf": pdf(passport)}
+
+
 def _compose(home: Home, loaded: Loaded, decision: Decision | None, stage: Stage) -> Passport:
-    subjects = subjects_of(loaded)
-    evidence = [
-        signed.record
-        for signed in records_about(home, loaded.system.system.name).evidence
-        if set(subjects).issuperset(signed.record.subjects)
-    ]
     catalog = load_catalog()
-    applied = applicable(catalog, loaded.system, decision.stage if decision else stage)
     return compose(
-        loaded.system, subjects, decision, evidence, applied, catalog.frameworks, home.clock()
+        loaded.system,
+        subjects_of(loaded),
+        decision,
+        _evidence(home, loaded),
+        applicable(catalog, loaded.system, decision.stage if decision else stage),
+        catalog.frameworks,
+        home.clock(),
     )
+
+
+def _evidence(home: Home, loaded: Loaded) -> tuple[Evidence, ...]:
+    """What was signed about nothing but these digests, and is believed."""
+    about = set(subjects_of(loaded))
+    believed = records_about(home, loaded.system.system.name).evidence
+    return tuple(e.record for e in believed if about.issuperset(e.record.subjects))
