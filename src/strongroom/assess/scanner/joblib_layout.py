@@ -15,10 +15,10 @@ from typing import Any, Final
 
 from strongroom.assess.scanner.arrays import DTYPE_OBJECT, array_bytes
 from strongroom.assess.scanner.judge import PickleJudge
-from strongroom.assess.scanner.machine import Broken, Machine
+from strongroom.assess.scanner.machine import Machine
 from strongroom.assess.scanner.place import Place
 from strongroom.assess.scanner.stream import Stream, Truncated
-from strongroom.assess.scanner.values import Global, Made
+from strongroom.assess.scanner.values import Broken, Global, Made
 
 WRAPPER: Final = "joblib.numpy_pickle.NumpyArrayWrapper"
 ALIGNMENT: Final = 16
@@ -46,7 +46,7 @@ class JoblibJudge(PickleJudge):
     def __init__(self, place: Place, setting: Setting) -> None:
         super().__init__(
             nested=lambda data: place.descend_bytes(data, "bytes").hazards,
-            persistent=setting.persistent,
+            has_persistent_ids=setting.persistent,
             local=setting.local,
         )
         self._place = place

@@ -14,7 +14,6 @@ Never clean by default. Calling what only running would compute is block.
 
 from __future__ import annotations
 
-import re
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -22,7 +21,7 @@ from typing import Any, Final
 from strongroom.assess.scanner.guards import Guards, state_trouble
 from strongroom.assess.scanner.machine import Machine
 from strongroom.assess.scanner.report import Hazard, Rating
-from strongroom.assess.scanner.symbols import Book, Danger, Symbol, book
+from strongroom.assess.scanner.symbols import Book, Symbol, book
 from strongroom.assess.scanner.values import (
     COMPUTED,
     Box,
@@ -32,16 +31,21 @@ from strongroom.assess.scanner.values import (
     render,
     render_args,
 )
-from strongroom.domain.outcome import Severity
+from strongroom.assess.scanner.verdicts import (
+    CALL,
+    abused,
+    computed,
+    dangerous,
+    numbered,
+    patches,
+    persistent,
+    unknown_call,
+    unreviewed,
+    unseen,
+)
 
 MOST: Final = 100
 """Hazards kept for one stream."""
-CALL: Final = 400
-"""Characters of pseudo-code."""
-_DESERIALIZATION: Final = ("CWE-502", "AML.T0011.000")
-_HELPER: Final = re.compile(
-    r"_*(pyx_)?(re)?(un)?(pickle|build|construct|create|make|new|load|restore|from|deserial)", re.I
-)
 
 
 class PickleJudge:
@@ -51,18 +55,18 @@ class PickleJudge:
         self,
         *,
         nested: Callable[[bytes], Iterable[Hazard]],
-        persistent: bool = False,
+        has_persistent_ids: bool = False,
         local: frozenset[str] = frozenset(),
     ) -> None:
         """Judge one stream.
 
-        `nested` scans bytes that a reviewed symbol would load; `persistent` says that the format
-        has persistent ids; `local` names top modules that the format brings itself.
+        `nested` scans bytes that a reviewed symbol would load; `has_persistent_ids` is
+        said of the format; `local` names top modules that the format brings itself.
         """
         self._book: Book = book()
         self._guards = Guards(self._book)
         self._nested = nested
-        self._persistent = persistent
+        self._persistent = has_persistent_ids
         self._local = local
         self._found: dict[tuple[str, str], Hazard] = {}
         self.called = False
@@ -109,12 +113,12 @@ class PickleJudge:
             return self._call_symbol(callee, args, offset)
         if how in _FILLERS:
             if isinstance(callee, Made) and not callee.allowed:
-                self._add(_computed(f"{render(callee)}.{how}({render_args(args)})", offset))
+                self._add(computed(f"{render(callee)}.{how}({render_args(args)})", offset))
             return callee
         if how == "name":
-            self._add(_computed(f"import_symbol({render_args(args)})", offset))
+            self._add(computed(f"import_symbol({render_args(args)})", offset))
         else:
-            self._add(_computed(f"{render(callee)}({render_args(args)})", offset))
+            self._add(computed(f"{render(callee)}({render_args(args)})", offset))
         return COMPUTED
 
     def build(self, target: Any, state: Any, offset: int) -> None:
@@ -122,52 +126,17 @@ class PickleJudge:
         if isinstance(target, Made) and isinstance(target.callee, Global) and target.allowed:
             self._build_reviewed(target.callee, state, offset)
         if isinstance(target, Global):
-            self._add(
-                Hazard(
-                    "pickle.patches_symbol",
-                    Rating.BLOCK,
-                    f"sets attributes of {target.dotted} itself: changes code already loaded",
-                    Severity.CRITICAL,
-                    offset,
-                    call=f"{target.dotted}.__dict__.update({render(state)})"[:CALL],
-                    attack="monkey_patch",
-                    references=_DESERIALIZATION,
-                ),
-                key=target.dotted,
-            )
+            self._add(patches(target, render(state), offset), key=target.dotted)
 
     def persist(self, pid: Any, offset: int) -> Any:
         """A persistent id is asked for."""
         if not self._persistent:
-            self._add(
-                Hazard(
-                    "pickle.persistent_id",
-                    Rating.REVIEW,
-                    "asks the loading program for an object by a persistent id",
-                    Severity.MEDIUM,
-                    offset,
-                    call=f"persistent_load({render(pid)})"[:CALL],
-                    attack="persistent_id",
-                    references=("CWE-502",),
-                )
-            )
+            self._add(persistent(render(pid), offset))
         return Persistent(pid)
 
     def extension(self, code: int, offset: int) -> Any:
         """A symbol by number."""
-        self._add(
-            Hazard(
-                "pickle.extension_registry",
-                Rating.BLOCK,
-                f"names a symbol only by number {code} of the process's copyreg registry, "
-                "so that the file does not show what it is",
-                Severity.HIGH,
-                offset,
-                call=f"copyreg._inverted_registry[{code}]",
-                attack="hidden_symbol",
-                references=_DESERIALIZATION,
-            )
-        )
+        self._add(numbered(code, offset))
         return COMPUTED
 
     def built(self, target: Any, machine: Machine) -> None:
@@ -181,21 +150,9 @@ class PickleJudge:
     def _unreviewed(self, symbol: Global, written: Symbol) -> None:
         danger = self._book.danger(*written) or self._book.danger(symbol.module, symbol.name)
         if danger:
-            self._add(_dangerous(symbol, danger, f"{symbol.dotted}", "names"), key=symbol.dotted)
+            self._add(dangerous(symbol, danger, f"{symbol.dotted}", "names"), key=symbol.dotted)
         else:
-            self._add(
-                Hazard(
-                    "pickle.unreviewed_symbol",
-                    Rating.REVIEW,
-                    f"imports {symbol.dotted}, which nobody has reviewed",
-                    Severity.MEDIUM,
-                    symbol.offset,
-                    call=symbol.dotted[:CALL],
-                    attack="unreviewed_import",
-                    references=_DESERIALIZATION,
-                ),
-                key=symbol.dotted,
-            )
+            self._add(unreviewed(symbol), key=symbol.dotted)
 
     def _call_symbol(self, callee: Global, args: Any, offset: int) -> Any:
         if callee.allowed:
@@ -203,9 +160,9 @@ class PickleJudge:
         self.called = True
         text = f"{callee.dotted}({render_args(args)})"[:CALL]
         if danger := self._book.danger(callee.module, callee.name):
-            hazard = _dangerous(callee, danger, text, "calls")
+            hazard = dangerous(callee, danger, text, "calls")
         else:
-            hazard = _unknown_call(
+            hazard = unknown_call(
                 callee, text, offset, standard=self._book.is_standard(callee.module)
             )
         self._add(hazard, key=callee.dotted, replace=True)
@@ -227,7 +184,7 @@ class PickleJudge:
             return inner if not said.calls else Made(inner, args, allowed=inner.allowed)
         if said.trouble:
             text = f"{callee.dotted}({render_args(args)})"
-            hazard = _abused(callee, said.trouble, said.rating, said.attack, text, offset)
+            hazard = abused(callee, said.trouble, said.rating, said.attack, text, offset)
             self._add(hazard, key=callee.dotted)
         elif guard == "latin1" and args.items and isinstance(args.items[0], str):
             # Protocol 2 writes bytes as text: what loads them must see them.
@@ -239,7 +196,7 @@ class PickleJudge:
         trouble = state_trouble(review.state, state) if review and review.state else None
         if trouble is not None:
             text = f"{callee.dotted}().__setstate__({render(state)})"
-            self._add(_abused(callee, trouble, Rating.BLOCK, "code_execution", text, offset))
+            self._add(abused(callee, trouble, Rating.BLOCK, "code_execution", text, offset))
 
     def _call_loader(self, callee: Global, args: Any, offset: int) -> Any:
         data = args.items[0] if isinstance(args, Box) and args.items else None
@@ -247,18 +204,8 @@ class PickleJudge:
             for hazard in self._nested(data):
                 self._add(hazard, key=f"nested@{hazard.offset}")
         else:
-            self._add(
-                Hazard(
-                    "pickle.nested_unseen",
-                    Rating.REVIEW,
-                    f"{callee.dotted} loads a pickle that cannot be seen here",
-                    Severity.HIGH,
-                    offset,
-                    call=f"{callee.dotted}({render_args(args)})"[:CALL],
-                    attack="nested_pickle",
-                    references=_DESERIALIZATION,
-                )
-            )
+            text = f"{callee.dotted}({render_args(args)})"
+            self._add(unseen(callee, text, offset))
         return Made(callee, args, allowed=True)
 
     def _add(self, hazard: Hazard, *, key: str = "", replace: bool = False) -> None:
@@ -280,74 +227,3 @@ def _modern(module: str, name: str) -> Symbol:
     if (module, name) in NAME_MAPPING:
         return NAME_MAPPING[(module, name)]
     return IMPORT_MAPPING.get(module, module), name
-
-
-def _dangerous(symbol: Global, danger: Danger, text: str, verb: str) -> Hazard:
-    return Hazard(
-        "pickle.dangerous_call" if verb == "calls" else "pickle.dangerous_symbol",
-        Rating.BLOCK,
-        f"loading {verb} {symbol.dotted}: {danger.why}",
-        danger.severity,
-        symbol.offset,
-        call=text[:CALL],
-        attack=danger.attack,
-        references=danger.references,
-    )
-
-
-def _unknown_call(callee: Global, text: str, offset: int, *, standard: bool) -> Hazard:
-    last = callee.name.rpartition(".")[2]
-    like_a_class = last.lstrip("_")[:1].isupper() and not _traverses(callee.name)
-    helper = bool(_HELPER.match(last)) and last.startswith("_") and "." not in callee.name
-    lenient = not standard and (like_a_class or helper)
-    if standard:
-        why = "comes with Python and no model needs it"
-    elif lenient:
-        why = "nobody has reviewed it"
-    else:
-        why = "is a function that nobody has reviewed, run while the file loads"
-    return Hazard(
-        "pickle.unreviewed_call",
-        Rating.REVIEW if lenient else Rating.BLOCK,
-        f"loading calls {callee.dotted}, which {why}"
-        if not lenient
-        else f"loading makes a {callee.dotted}; {why}",
-        Severity.MEDIUM if lenient else Severity.HIGH,
-        offset,
-        call=text,
-        attack="unreviewed_call",
-        references=_DESERIALIZATION,
-    )
-
-
-def _traverses(name: str) -> bool:
-    """Whether a dotted name goes through something that looks like a module, not a class."""
-    return any(not part.lstrip("_")[:1].isupper() for part in name.split(".")[:-1])
-
-
-def _abused(
-    callee: Global, trouble: str, rating: Rating, attack: str, text: str, offset: int
-) -> Hazard:
-    return Hazard(
-        "pickle.guarded_call",
-        rating,
-        f"{callee.dotted} is reviewed for ordinary use only; here {trouble}",
-        Severity.HIGH,
-        offset,
-        call=text[:CALL],
-        attack=attack,
-        references=_DESERIALIZATION,
-    )
-
-
-def _computed(text: str, offset: int) -> Hazard:
-    return Hazard(
-        "pickle.computed_operand",
-        Rating.BLOCK,
-        "calls or imports something whose name is only made while the file loads",
-        Severity.CRITICAL,
-        offset,
-        call=text[:CALL],
-        attack="computed_operand",
-        references=_DESERIALIZATION,
-    )

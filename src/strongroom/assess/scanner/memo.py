@@ -9,10 +9,10 @@ from strongroom.domain.errors import LimitError
 
 FULL: Final = 100_000
 """Values kept whole; after that only references to symbols and names are."""
-MOST: Final = 1_000_000
+MOST: Final = 400_000
 """Values kept at all."""
 BYTES: Final = 256
-"""Longest bytes kept."""
+"""Longest string or bytes kept."""
 SPARSE: Final = 1_000_000
 """Indices that may be out of order."""
 
@@ -49,14 +49,18 @@ class Memo:
 
     def append(self, value: Any) -> None:
         """MEMOIZE: store under the number of entries."""
-        self.put(len(self), value)
+        if self._sparse or len(self._kept) >= FULL:
+            self.put(self._dense + len(self._sparse), value)
+            return
+        self._kept[self._dense] = Long(value[:BYTES], len(value)) if _is_long(value) else value
+        self._dense += 1
 
     def get(self, index: int) -> Any:
         """What was stored; LOST where that was too much to remember."""
         return self._kept.get(index, LOST)
 
     def _keep(self, index: int, value: Any) -> None:
-        if isinstance(value, bytes) and len(value) > BYTES:
+        if _is_long(value):
             value = Long(value[:BYTES], len(value))
         room = FULL
         if isinstance(value, Global) or (isinstance(value, str) and _like_a_name(value)):
@@ -83,6 +87,10 @@ class Overlay(Memo):
     def get(self, index: int) -> Any:
         """What was stored here, else below."""
         return self._kept[index] if index in self._kept else self._below.get(index)
+
+
+def _is_long(value: Any) -> bool:
+    return type(value) in (bytes, str) and len(value) > BYTES
 
 
 def _like_a_name(text: str) -> bool:

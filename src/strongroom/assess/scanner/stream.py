@@ -16,7 +16,7 @@ CHUNK: Final = 256 * 1024
 class Limits:
     """Bounds on what one file may cost us. Passing one is a finding, never a crash."""
 
-    seconds: float = 120.0
+    seconds: float = 300.0
     """Wall time for one file."""
     expanded_bytes: int = 16 * 2**30
     """Of everything unpacked from one file together."""
@@ -124,6 +124,18 @@ class Stream:
         if len(data) < count:
             raise Truncated
         return data
+
+    def window(self, count: int) -> tuple[bytes, int]:
+        """The buffer and where in it the next byte stands; holds `count` bytes unless at the end.
+
+        For tight loops, which then say with `advance` how far they came.
+        """
+        self._fill(count)
+        return self._buffer, self._position
+
+    def advance(self, position: int) -> None:
+        """Go on at this position of the buffer that `window` gave."""
+        self._position = position
 
     def line(self, limit: int) -> bytes:
         """Up to and without the next newline. Raises Truncated when none comes within `limit`."""

@@ -6,7 +6,7 @@ would be the result of running something is a description of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 KEEP: Final = 64
@@ -15,6 +15,10 @@ SHOWN: Final = 8
 """Items of a container that people are shown."""
 TEXT: Final = 128
 """Characters of a string that are kept."""
+
+
+class Broken(Exception):
+    """The real unpickler would raise here."""
 
 
 class Opaque:
@@ -68,14 +72,18 @@ class Long:
     length: int
 
 
-@dataclass(slots=True, eq=False)
 class Box:
-    """A container: its kind, its first items, and how many there are."""
+    """A container: its kind, its first items, and how many there are.
 
-    kind: str
-    """`tuple`, `list`, `dict`, `set` or `frozenset`; a dict's items alternate key and value."""
-    items: list[Any] = field(default_factory=list)
-    size: int = 0
+    `kind` is `tuple`, `list`, `dict`, `set` or `frozenset`; a dict's items alternate key and value.
+    """
+
+    __slots__ = ("items", "kind", "size")
+
+    def __init__(self, kind: str, items: list[Any] | None = None, size: int = 0) -> None:
+        self.kind = kind
+        self.items: list[Any] = [] if items is None else items
+        self.size = size
 
     def extend(self, items: list[Any]) -> None:
         """Add, keeping the first few."""

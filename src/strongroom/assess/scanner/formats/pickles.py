@@ -9,10 +9,11 @@ from typing import Final
 
 from strongroom.assess.scanner.joblib_layout import JoblibJudge, Setting, SpeculativeJudge
 from strongroom.assess.scanner.judge import PickleJudge
-from strongroom.assess.scanner.machine import Broken, Machine
+from strongroom.assess.scanner.machine import Machine
 from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
 from strongroom.assess.scanner.report import RUNS_INSTRUCTIONS, Hazard, Rating
 from strongroom.assess.scanner.stream import Stream, Truncated
+from strongroom.assess.scanner.values import Broken
 from strongroom.domain.outcome import Severity
 
 STREAMS: Final = 10_000
