@@ -138,18 +138,33 @@ class Stream:
         self._position = position
 
     def line(self, limit: int) -> bytes:
-        """Up to and without the next newline. Raises Truncated when none comes within `limit`."""
+        """Up to and without the next newline, cut to `limit`. Raises Truncated at the end.
+
+        As unpicklers do it: they take the last byte off whatever readline gives, so that a line
+        which the end of the file cuts short loses its last character.
+        """
         end = self._buffer.find(b"\n", self._position)
         if end < 0:
             self._fill(limit)
             end = self._buffer.find(b"\n", self._position)
-            if end < 0:
-                raise Truncated
-        if end - self._position > limit:
+        if end < 0 and len(self._buffer) - self._position >= limit:
+            return self._long_line(limit)
+        end = len(self._buffer) - 1 if end < 0 else end
+        if end < self._position:
             raise Truncated
         data = self._buffer[self._position : end]
         self._position = end + 1
-        return data
+        return data[:limit]
+
+    def _long_line(self, limit: int) -> bytes:
+        head = self.take(limit)
+        while data := self.peek(CHUNK):
+            self.budget.tick()
+            end = data.find(b"\n")
+            self._position += len(data) if end < 0 else end + 1
+            if end >= 0:
+                break
+        return head
 
     def skip(self, count: int) -> None:
         """Pass over exactly `count` bytes without holding them. Raises Truncated."""

@@ -53,6 +53,15 @@ for _protocol in range(6):
 # --- which opcode runs it
 
 malicious_bytes("inst", "CWE-502", b"(S'true'\nios\nsystem\n.", "os.system")
+malicious_bytes(
+    "inst_cut_in_its_name", "found by our fuzzer", b"(S'true'\nios\nsystem*", "os.system"
+)
+malicious_bytes(
+    "after_a_long_line",
+    "CWE-502",
+    b"(V" + b"x" * 3_000_000 + b"\n0(S'true'\nios\nsystem\n.",
+    "os.system",
+)
 malicious_bytes("obj", "CWE-502", PROTO + b"(" + push(SYSTEM) + text(TRUE) + b"o.", "os.system")
 malicious_bytes(
     "obj_then_pop",
