@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help setup demo test test-slow check format bench docs lock clean
+.PHONY: help setup demo test test-slow check format bench derive docs lock clean
 
 help: ## what you can make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -39,6 +39,9 @@ format: setup ## rewrite to the house format
 
 bench: setup ## measure beside the peers, and write docs/benchmarks.md
 	$(BIN)/python -m bench
+
+derive: setup ## write the pages of docs/ that are made from code and data
+	$(BIN)/python tools/derive.py
 
 docs: setup ## build the documentation site into site/
 	$(BIN)/mkdocs build --strict --quiet

@@ -28,7 +28,7 @@ from strongroom.governance.loader import MANIFEST, load_manifest
 from strongroom.home.home import Home
 from strongroom.storage.files import write_file
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 MAX_REASONS = 3
 MAX_FIGURES = 6
 EXIT = {Outcome.PASS: 0, Outcome.FAIL: 1, Outcome.UNKNOWN: 2}

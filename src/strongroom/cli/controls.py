@@ -22,7 +22,7 @@ from strongroom.governance.catalog import Catalog, Limit, Need, Reference, load_
 from strongroom.governance.loader import Loaded, load_manifest
 from strongroom.governance.policy import policy_digest
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -24,7 +24,7 @@ from strongroom.domain.errors import ConflictError, InputError
 from strongroom.payments.demo import HOME, Own, Simulated, Told, play
 from strongroom.registry.deciding import Decided
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 MARKER: Final = ".strongroom-demo"
 """Says that a folder is ours to replace."""
 

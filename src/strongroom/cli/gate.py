@@ -16,7 +16,7 @@ from strongroom.governance.loader import load_manifest
 from strongroom.home.home import Home
 from strongroom.registry.deciding import Decided, put_before_gate
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

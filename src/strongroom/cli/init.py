@@ -20,7 +20,7 @@ from strongroom.governance.loader import MANIFEST, Loaded, read_manifest
 from strongroom.governance.manifest import Feature
 from strongroom.governance.schema import published
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 KEYS: Final = (
     "target",
     "model",

@@ -18,7 +18,7 @@ from strongroom.home.home import Home
 from strongroom.keys.trust import Role, TrustedKey
 from strongroom.storage.files import write_file
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 NameArgument = Annotated[str, typer.Argument(help="The holder's name: alice.")]
 

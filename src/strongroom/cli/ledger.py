@@ -25,7 +25,9 @@ from strongroom.ledger.tiles import MAX_ENTRY
 from strongroom.ledger.verify import Progress as Told
 from strongroom.ledger.verify import Verification, verify_folder
 
-app = typer.Typer(no_args_is_help=True, help="Inspect and verify the transparency log.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Inspect and verify the transparency log."
+)
 
 KeyOption = Annotated[
     str | None,

@@ -15,7 +15,7 @@ from strongroom.domain.errors import InputError
 from strongroom.home.home import Home
 from strongroom.registry.registry import Registry
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(name="open")

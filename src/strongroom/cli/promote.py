@@ -14,7 +14,7 @@ from strongroom.governance.loader import load_manifest
 from strongroom.home.home import Home
 from strongroom.registry.registry import Registry
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -15,7 +15,9 @@ from strongroom.home.home import Home
 from strongroom.report.audit import choose, write_bundle
 from strongroom.report.extras import bundle_extras, passport_of, write_passport
 
-app = typer.Typer(no_args_is_help=True, help="Documents for auditors and engineers.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Documents for auditors and engineers."
+)
 StageOption = Annotated[
     Stage | None, typer.Option("--stage", help="Of the newest decision for this stage.")
 ]

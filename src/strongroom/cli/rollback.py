@@ -13,7 +13,7 @@ from strongroom.domain.decision import Stage
 from strongroom.home.home import Home
 from strongroom.registry.registry import Registry
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

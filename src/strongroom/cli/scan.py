@@ -22,7 +22,7 @@ from strongroom.assess.scanner.stream import Limits
 from strongroom.assess.scanner.walk import files_under
 from strongroom.cli.output import people, write_json
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 STYLE = {
     Rating.CLEAN: "green",
     Rating.REVIEW: "yellow",

@@ -17,7 +17,7 @@ from strongroom.registry.gather import vouch
 from strongroom.report.layout import INDEX
 from strongroom.report.verify import Problem, Verification, verify_bundle
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -17,7 +17,7 @@ from strongroom.registry.reading import Version
 from strongroom.registry.registry import Registry
 from strongroom.registry.statements import Move
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

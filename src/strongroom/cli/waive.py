@@ -23,7 +23,7 @@ from strongroom.governance.loader import load_manifest
 from strongroom.home.home import Home
 from strongroom.registry.deciding import candidate_of
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
