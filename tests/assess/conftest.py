@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from strongroom.home.home import Home
 from strongroom.testing.systems import Workshop, make_workshop
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -22,3 +23,10 @@ def specimens():
     sys.path.insert(0, path)
     yield
     sys.path.remove(path)
+
+
+@pytest.fixture
+def home(tmp_path: Path):
+    """A home of its own, where it is always the same moment."""
+    with Home.open(tmp_path / "home", create=True, clock=lambda: NOW) as opened:
+        yield opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from strongroom.assess.check import CheckSpec
@@ -75,9 +76,9 @@ class Exhibits:
             if name in self._marks and self._marks[name] != self._now(name)
         )
 
-    def modules(self) -> tuple[str, ...]:
+    def modules(self, specs: Iterable[CheckSpec]) -> tuple[str, ...]:
         """What children should have imported before they start, to open this model."""
-        if "model" not in self._digests:
+        if "model" not in self._digests or not any("model" in spec.needs for spec in specs):
             return ()
         try:
             return (family_module(artifact_path(self._loaded, "model")),)

@@ -126,7 +126,7 @@ class _Run:
     def all(self, orders: Sequence[Order]) -> tuple[Assessed, ...]:
         waiting = [order for order in orders if not self._settled(order)]
         waiting.sort(key=lambda order: -order.spec.time_limit)
-        prepare(self._exhibits.modules())
+        prepare(self._exhibits.modules([order.spec for order in waiting]))
         try:
             while waiting or self._live:
                 while waiting and len(self._live) < self._plan.jobs:
