@@ -50,7 +50,7 @@ def read_limited(path: Path, limit: int) -> bytes:
     return data
 
 
-def write_new(path: Path, data: bytes) -> None:
+def write_new(path: str, data: bytes) -> None:
     """Write a file that nobody reads yet, unless it is there already. Not yet durable.
 
     Its bytes follow from its name: one that is there and not short has them.
@@ -58,14 +58,23 @@ def write_new(path: Path, data: bytes) -> None:
     try:
         fd = os.open(path, _CREATE | os.O_EXCL, 0o644)
     except FileExistsError:
-        if not is_there(path, len(data)):
-            replace(path, data)
+        if not is_there(Path(path), len(data)):
+            replace(Path(path), data)
         return
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, _CREATE, 0o644)
     try:
         write_all(fd, data)
+    finally:
+        os.close(fd)
+
+
+def holds(path: str, data: bytes) -> bool:
+    """Whether the file has these bytes and no others."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, len(data) + 1) == data
     finally:
         os.close(fd)
 

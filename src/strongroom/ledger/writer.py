@@ -26,6 +26,7 @@ from strongroom.domain.errors import IntegrityError
 from strongroom.ledger.checkpoint import Checkpoint
 from strongroom.ledger.files import (
     exclusive,
+    holds,
     is_there,
     replace,
     store_errors,
@@ -169,7 +170,7 @@ class Writer:
     def _publish(self, tail: Tail) -> None:
         full = tail.finished[self._shown :]
         for tile, data in (*full, *tail.edge.partial()):
-            write_new(self._folder / tile.path, data)
+            write_new(f"{self._folder}/{tile.path}", data)
         replace(self._folder / CHECKPOINT, tail.note)
         self._shown = len(tail.finished)
         self._remove_partial(tile for tile, _ in full if tile not in tail.needed)
@@ -178,7 +179,9 @@ class Writer:
 
     def _remove_partial(self, full: Iterable[Tile]) -> None:
         for tile in full:
-            shutil.rmtree(self._folder / f"{tile.path}.p", ignore_errors=True)
+            folder = Path(f"{self._folder}/{tile.path}.p")
+            if folder.is_dir():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _fold(self, tail: Tail) -> Tail:
         """Make durable in the tiles all that the journal holds, then begin a new one.
@@ -186,17 +189,16 @@ class Writer:
         The journal's copy goes: so every tile must hold what it says, whatever came over the disk.
         """
         self._publish(tail)
-        tiles = [
-            (self._folder / t.path, data) for t, data in (*tail.finished, *tail.edge.partial())
-        ]
-        for path, data in tiles:
-            if self._distrusted or path.read_bytes() != data:
+        paths = []
+        for tile, data in (*tail.finished, *tail.edge.partial()):
+            paths.append(path := f"{self._folder}/{tile.path}")
+            if self._distrusted or not holds(path, data):
                 log.warning("%s is written again from the journal", path)
-                replace(path, data)
-        sync_file_system(self._folder, [path for path, _ in tiles])
+                replace(Path(path), data)
+        sync_file_system(self._folder, map(Path, paths))
         create_journal(self._folder / JOURNAL, tail.note)
         tail.journal.close()
-        self._remove_partial(tile for tile, _ in tail.finished)
+        self._remove_partial(tile for tile, _ in tail.finished if tile in tail.needed)
         self._distrusted, self._shown = False, 0
         journal = Journal(self._folder / JOURNAL, writable=True)
         journal.read(interrupted=True)
