@@ -120,7 +120,7 @@ def load_check(name: str) -> CheckSpec:
     if own:
         return _only_spec(f"{checks.__name__}.{name}", name)
     if foreign:
-        spec = foreign[0].load()
+        spec = _load(foreign[0])
         if not isinstance(spec, CheckSpec) or spec.id.name != name:
             raise InputError(f"entry point {foreign[0].value} is not the check {name}")
         return spec
@@ -143,6 +143,17 @@ def _own_names() -> frozenset[str]:
 
 def _foreign() -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=ENTRY_POINTS))
+
+
+def _load(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"the check {point.name} cannot be imported: {error}",
+            where=point.value,
+            fix="mend or uninstall the package that brings it",
+        ) from error
 
 
 def _only_spec(module: str, name: str) -> CheckSpec:

@@ -13,7 +13,7 @@ from strongroom.domain.evidence import EVIDENCE_TYPE, CheckId, Evidence
 from strongroom.domain.statement import Subject
 from strongroom.home.home import Home
 from strongroom.home.record import Record
-from strongroom.keys.trust import Role
+from strongroom.keys.trust import Role, scope_of
 
 SIGNER: Final = "assessor"
 
@@ -32,15 +32,16 @@ class HomeStore:
         subjects: tuple[Subject, ...],
         now: datetime,
     ) -> tuple[Evidence, Digest] | None:
-        """The newest such evidence in the home."""
+        """The newest such evidence in the home, which the trust policy vouches for."""
         for record in self._home.records(EVIDENCE_TYPE, system=system, check=str(check)):
-            evidence = self._believed(record)
+            evidence = _read(record)
             if (
                 evidence is not None
                 and evidence.stopped is None
                 and evidence.configuration == configuration
                 and set(evidence.subjects) == set(subjects)
                 and evidence.effective_at <= now < evidence.expires_at
+                and self._vouched(record)
             ):
                 return evidence, record.digest
         return None
@@ -53,16 +54,23 @@ class HomeStore:
         """As the home's signed records tell."""
         return predecessors(self._home, system)
 
-    def _believed(self, record: Record) -> Evidence | None:
-        """The evidence in a record, unless it is malformed or signed by whoever may not."""
+    def _vouched(self, record: Record) -> bool:
+        """Logged, and signed by a key that might sign it when it was logged."""
         try:
-            evidence = Evidence.from_statement(record.statement)
+            self._home.check_logged(record)
             self._home.trust.verify(
                 record.envelope,
                 Role.EVIDENCE,
-                scope=evidence.check.name,
+                scope=scope_of(record.statement),
                 at=record.recorded_at,
             )
         except (InputError, IntegrityError, TrustError):
-            return None
-        return evidence
+            return False
+        return True
+
+
+def _read(record: Record) -> Evidence | None:
+    try:
+        return Evidence.from_statement(record.statement)
+    except InputError:
+        return None

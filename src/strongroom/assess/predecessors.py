@@ -27,6 +27,7 @@ def predecessors(home: Home, system: str) -> tuple[Predecessor, ...]:
 def _trusted(home: Home, kind: str, system: str) -> Iterator[Record]:
     for record in home.records(kind, system=system, newest_first=False):
         try:
+            home.check_logged(record)
             home.trust.verify(
                 record.envelope,
                 ROLE_OF[kind],

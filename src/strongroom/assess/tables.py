@@ -33,16 +33,24 @@ def read_table(path: Path) -> pl.DataFrame:
     if size > MAX_BYTES:
         raise LimitError(f"{size} bytes, {MAX_BYTES} allowed", where=where, fix="take a sample")
     try:
-        lazy = pl.scan_parquet(path) if parquet else pl.scan_csv(path, infer_schema_length=10_000)
+        lazy = (
+            pl.scan_parquet(path)
+            if parquet
+            else pl.scan_csv(path, infer_schema_length=None, try_parse_dates=True)
+        )
         rows = lazy.select(pl.len()).collect().item()
         if rows * len(lazy.collect_schema()) > MAX_CELLS:
             raise LimitError(f"{rows} rows, too many cells", where=where, fix="take a sample")
         return lazy.collect()
     except PolarsError as error:
-        kind = "Parquet" if parquet else "CSV"
-        raise InputError(
-            f"not a {kind} table: {_first_line(error)}", where=where, fix="write it as Parquet"
-        ) from error
+        # An error of the CSV reader quotes the cell, which is for nobody's eyes.
+        why = f"Parquet table: {_first_line(error)}" if parquet else "CSV table"
+        raise InputError(f"not a {why}", where=where, fix="write it as Parquet") from error
+
+
+def _scan_csv(path: Path) -> pl.LazyFrame:
+    """Types are told by all rows: a column that looks whole for long may end in fractions."""
+    return pl.scan_csv(path, infer_schema_length=None, try_parse_dates=True)
 
 
 def feature_matrix(frame: pl.DataFrame, features: Sequence[Feature]) -> NDArray[np.float64]:

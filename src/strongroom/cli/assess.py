@@ -52,7 +52,9 @@ def assess(
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Checks at a time; as many as cores.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**32 - 1, help="Of everything random.")
+    ] = 0,
     time_limit: Annotated[
         float | None,
         typer.Option("--time-limit", min=1, metavar="SECONDS", help="For each check."),

@@ -82,6 +82,13 @@ def test_a_name_from_after_the_fact_fails_only_if_the_feature_knows_the_label(wo
     assert answer.broken == {"after_the_fact"}
 
 
+def test_the_owner_may_add_words_that_betray_a_feature(workshop):
+    train = workshop.frame("train")
+    workshop.put("train", train.with_columns(risk=pl.col("fraud") * 1.0))
+    assert ask(workshop, CHECK).outcome is Outcome.PASS
+    assert ask(workshop, CHECK, {"after_the_fact": ["risk"]}).broken == {"after_the_fact"}
+
+
 @pytest.mark.parametrize("table", ["train", "test"])
 def test_no_rows_cannot_be_told(workshop, table):
     workshop.put(table, workshop.frame(table).head(0))

@@ -153,7 +153,7 @@ def test_a_chance_share_of_hits_is_never_believed(candidates, chance):
     assert not beyond_chance(int(candidates * chance), candidates, chance)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(st.text(max_size=60))
 def test_any_text_at_all_is_survived(text):
     kinds_in([text, "x" + text])
@@ -170,14 +170,6 @@ def test_the_check_counts_cells_and_prints_no_value(workshop):
     (finding,) = [f for f in answer.findings if f.outcome is Outcome.FAIL]
     assert finding.facts == {"cells": 3, "distinct": 2}
     assert CARDS[0] not in repr(answer)
-
-
-def test_what_the_owner_accepts_is_mentioned_and_not_counted(workshop):
-    for table in ("train", "test"):
-        workshop.put(table, workshop.frame(table).with_columns(pan=pl.lit(CARDS[0])))
-    answer = ask(workshop, "data.personal_data", {"accepted": {"pan": ["card_number"]}})
-    assert answer.outcome is Outcome.PASS
-    assert answer.metrics["cells_found"].value == 0
 
 
 def test_clean_data_passes(workshop):

@@ -122,6 +122,17 @@ def test_a_model_made_again_from_its_recipe_ranks_alike(tmp_path, name):
     assert np.corrcoef(again.score(X), scorer.score(X))[0, 1] > 0.85
 
 
+def test_a_recipe_takes_from_a_file_no_names_of_files_or_machines(tmp_path):
+    """A LightGBM file may carry any parameter, and LightGBM would heed it."""
+    saved_lightgbm(tmp_path / "m")
+    text = (tmp_path / "m").read_text()
+    hostile = "[machines: 192.0.2.1:9]\n[num_machines: 2]\n[forcedsplits_filename: /etc/passwd]\n"
+    (tmp_path / "m").write_text(text.replace("\nparameters:\n", f"\nparameters:\n{hostile}"))
+    recipe = recipe_of(open_scorer(tmp_path / "m", n_features=4))
+    assert not {"machines", "num_machines", "forcedsplits_filename"} & set(recipe.params)
+    assert recipe.params["num_leaves"] == 7
+
+
 def test_onnx_is_made_again_by_a_stated_stand_in(tmp_path):
     saved_onnx(tmp_path / "m.onnx", zipmap=False)
     recipe = recipe_of(open_scorer(tmp_path / "m.onnx", n_features=4))

@@ -12,28 +12,45 @@ from strongroom.assess.models import Floats, Scorer
 from strongroom.assess.retrain import Recipe
 from strongroom.domain.errors import InputError
 
-_NOT_HOW: Final = frozenset(
+_HOW: Final = frozenset(
     {
-        # Where files lie, what is printed and how many threads run say nothing about the model.
-        "boosting_filename",
-        "config",
-        "data",
-        "device_type",
-        "early_stopping_round",
-        "initscore_filename",
-        "input_model",
-        "machine_list_filename",
-        "metric",
-        "num_iterations",
-        "num_threads",
-        "output_model",
-        "output_result",
-        "save_period",
-        "seed",
-        "snapshot_freq",
-        "task",
-        "valid",
-        "verbosity",
+        # Not all that the file says: it may also name files to read and machines to talk to.
+        "bagging_fraction",
+        "bagging_freq",
+        "boost_from_average",
+        "boosting",
+        "cat_l2",
+        "cat_smooth",
+        "data_sample_strategy",
+        "drop_rate",
+        "extra_trees",
+        "feature_fraction",
+        "feature_fraction_bynode",
+        "is_unbalance",
+        "lambda_l1",
+        "lambda_l2",
+        "learning_rate",
+        "linear_tree",
+        "max_bin",
+        "max_cat_to_onehot",
+        "max_delta_step",
+        "max_depth",
+        "max_drop",
+        "min_data_in_bin",
+        "min_data_in_leaf",
+        "min_gain_to_split",
+        "min_sum_hessian_in_leaf",
+        "monotone_constraints",
+        "neg_bagging_fraction",
+        "num_leaves",
+        "other_rate",
+        "path_smooth",
+        "pos_bagging_fraction",
+        "scale_pos_weight",
+        "skip_drop",
+        "top_rate",
+        "use_missing",
+        "zero_as_missing",
     }
 )
 
@@ -77,7 +94,7 @@ def adopt(found: Any, threads: int) -> Scorer:
 def recipe_of(scorer: Scorer) -> Recipe:
     """The parameters that the model file keeps."""
     booster = scorer.native
-    params = {k: v for k, v in booster.params.items() if k not in _NOT_HOW}
+    params = {k: v for k, v in booster.params.items() if k in _HOW}
     rounds = booster.num_trees()
     return Recipe(
         "lightgbm", {**params, "rounds": rounds}, note=f"as the LightGBM model says: {rounds} trees"

@@ -20,8 +20,8 @@ AUC of 0.8 or more.
 **What to do**: split by time, with a gap as long as labels take to come in; drop the feature, or
 show that it is known at the time.
 
-**Settings**: `after_the_fact`, words that betray a feature, instead of ours; `sample`, rows that
-the single-feature figures are taken from.
+**Settings**: `after_the_fact`, more words that betray a feature; `sample`, how many rows the
+single-feature figures are taken from; `resamples`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import Field
 
 from strongroom.assess.case import Case
 from strongroom.assess.check import Said, Settings, check
@@ -43,31 +44,36 @@ from strongroom.domain.evidence import Finding, Metric
 from strongroom.domain.outcome import Outcome, Severity
 
 NAME = "data.leakage"
+AFTER_THE_FACT = (
+    "chargeback",
+    "charged_back",
+    "dispute",
+    "fraud_flag",
+    "investigat",
+    "is_fraud",
+    "label",
+    "outcome",
+    "recover",
+    "refund",
+    "reversal",
+    "settled",
+    "written_off",
+)
+"""Parts of names of features that speak of what happens after a payment."""
 SUSPECT_AUC = 0.8
 """From here on a feature whose name speaks of later events is taken for one."""
+
+PART = 1_000_000
+"""Rows hashed at a time, which bounds the memory for their copy."""
 
 
 class Suspicion(Settings):
     """Settings of `data.leakage`."""
 
-    after_the_fact: tuple[str, ...] = (
-        "chargeback",
-        "charged_back",
-        "dispute",
-        "fraud_flag",
-        "investigat",
-        "is_fraud",
-        "label",
-        "outcome",
-        "recover",
-        "refund",
-        "reversal",
-        "settled",
-        "written_off",
-    )
-    """Parts of names of features that speak of what happens after a payment."""
-    sample: int = 500_000
-    resamples: int = 1000
+    after_the_fact: tuple[str, ...] = ()
+    """More parts of names of features that speak of what happens after a payment."""
+    sample: int = Field(default=500_000, ge=100)
+    resamples: int = Field(default=1000, ge=100, le=100_000)
 
 
 @check(
@@ -104,18 +110,21 @@ def row_hashes(case: Case, table: str) -> pl.Series:
 
     64 bits: among ten million rows fewer than one pair in ten thousand such tables is confused.
     """
-    hashed = pl.DataFrame(case.features(table), schema=[f"f{i}" for i in range(_width(case))])
+    x, frame = case.features(table), case.frame(table)
+    names = [f"f{i}" for i in range(x.shape[1])]
     keys = [
-        case.frame(table)[name].cast(pl.String).alias(f"k{place}")
+        frame[name].cast(pl.String).alias(f"k{place}")
         for place, name in enumerate((case.schema.entity, case.schema.time))
         if name is not None
         and all(name in case.frame(t).columns for t in ("data.train", "data.test"))
     ]
-    return hashed.with_columns(keys).hash_rows(seed=0)
-
-
-def _width(case: Case) -> int:
-    return len(case.schema.features)
+    parts = [
+        pl.DataFrame(x[start : start + PART], schema=names)
+        .with_columns([key.slice(start, PART) for key in keys])
+        .hash_rows(seed=0)
+        for start in range(0, len(x), PART)
+    ]
+    return pl.concat(parts)
 
 
 def _time(case: Case) -> Iterator[Finding]:
@@ -164,7 +173,7 @@ def _target(case: Case, settings: Suspicion) -> Iterator[Said]:
         strengths.append(strength(x[:, place], y))
         case.progress(place + 1, len(names))
     yield _strongest(x, y, names, strengths, case.rng("bootstrap"), settings.resamples)
-    yield from _after_the_fact(names, strengths, settings.after_the_fact)
+    yield from _after_the_fact(names, strengths, AFTER_THE_FACT + settings.after_the_fact)
 
 
 def strength(values: NDArray[Any], labels: NDArray[Any]) -> float:
@@ -206,8 +215,8 @@ def _strongest(
 def _after_the_fact(
     names: list[str], strengths: list[float], words: tuple[str, ...]
 ) -> Iterator[Finding]:
-    suspect = re.compile("|".join(map(re.escape, words)), re.IGNORECASE) if words else None
-    named = [(n, s) for n, s in zip(names, strengths, strict=True) if suspect and suspect.search(n)]
+    suspect = re.compile("|".join(map(re.escape, words)), re.IGNORECASE)
+    named = [(n, s) for n, s in zip(names, strengths, strict=True) if suspect.search(n)]
     for name, found in named:
         if found >= SUSPECT_AUC:
             yield Finding(

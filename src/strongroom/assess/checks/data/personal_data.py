@@ -14,8 +14,8 @@ it must be written as people write it, or stand in a column or after a word that
 **What it reports**: `cells_found`, how many cells hold some; for each column and kind one finding
 with counts. No value is ever printed.
 
-**Fails** when anything is found. **Settings**: `accepted`, `column: [kinds]` that the owner
-answers for: they are mentioned, and not counted.
+**Fails** when anything is found. There is no setting that overlooks some of it: that is what a
+waiver is for.
 
 **What to do**: drop the column, or put a keyed hash or token in its place.
 """
@@ -26,10 +26,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
-from pydantic import Field
 
 from strongroom.assess.case import Case
-from strongroom.assess.check import Said, Settings, check
+from strongroom.assess.check import NoSettings, Said, check
 from strongroom.assess.personal_data import KINDS, found
 from strongroom.domain.evidence import Finding, Metric
 from strongroom.domain.outcome import Outcome, Severity
@@ -39,28 +38,20 @@ TABLES = ("data.train", "data.test")
 REFERENCES = ("PCI DSS 4.0.1 6.5.5", "GDPR Art.5(1)(c)")
 
 
-class Accepted(Settings):
-    """Settings of `data.personal_data`."""
-
-    accepted: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    """Kinds by column that may be there."""
-
-
 @check(
     NAME,
     version=1,
     title="No personal data in training and test data",
     needs=TABLES,
-    settings=Accepted,
 )
-def personal_data(case: Case, settings: Accepted) -> Iterator[Said]:
+def personal_data(case: Case, settings: NoSettings) -> Iterator[Said]:  # noqa: ARG001
     """Look at every distinct value of every column that could hold some."""
     cells = looked_at = 0
     columns = [(table, name) for table in TABLES for name in case.frame(table).columns]
     for done, (table, name) in enumerate(columns):
         column = case.frame(table)[name]
         looked_at += len(column)
-        for finding, count in _column(table, column, settings.accepted.get(name, ())):
+        for finding, count in _column(table, column):
             cells += count
             yield finding
         case.progress(done + 1, len(columns))
@@ -74,10 +65,8 @@ def personal_data(case: Case, settings: Accepted) -> Iterator[Said]:
         )
 
 
-def _column(
-    table: str, column: pl.Series, accepted: tuple[str, ...]
-) -> Iterator[tuple[Finding, int]]:
-    """A finding for each kind that the column holds, and how many cells it counts."""
+def _column(table: str, column: pl.Series) -> Iterator[tuple[Finding, int]]:
+    """A finding for each kind that the column holds, and in how many cells."""
     texts = as_texts(column)
     if texts is None or not len(texts):
         return
@@ -88,21 +77,18 @@ def _column(
         if not hit.any():
             continue
         count, distinct = int(cells[hit].sum()), int(np.count_nonzero(hit))
-        fine = kind.name in accepted
-        yield (
-            Finding(
-                f"{NAME}.{kind.name}",
-                Outcome.PASS if fine else Outcome.FAIL,
-                f"{table}: column {column.name} holds {distinct} different {kind.title} "
-                f"in {count} cells" + ("; the owner accepts them" if fine else ""),
-                Severity.LOW if fine else Severity.CRITICAL,
-                where=f"{table}: {column.name}",
-                fix="drop the column, or put a keyed hash in its place",
-                facts={"cells": count, "distinct": distinct},
-                references=REFERENCES,
-            ),
-            0 if fine else count,
+        finding = Finding(
+            f"{NAME}.{kind.name}",
+            Outcome.FAIL,
+            f"{table}: column {column.name} holds {distinct} different {kind.title} "
+            f"in {count} cells",
+            Severity.CRITICAL,
+            where=f"{table}: {column.name}",
+            fix="drop the column, or put a keyed hash in its place",
+            facts={"cells": count, "distinct": distinct},
+            references=REFERENCES,
         )
+        yield finding, count
 
 
 def as_texts(column: pl.Series) -> pl.Series | None:

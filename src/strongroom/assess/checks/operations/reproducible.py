@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from pydantic import Field
 
 from strongroom.assess.case import Case
 from strongroom.assess.check import Said, Settings, check
@@ -49,7 +50,7 @@ LEFT_OUT = ("__pycache__", "node_modules", "venv")
 class Tolerance(Settings):
     """Settings of `operations.reproducible`."""
 
-    tolerance: float = 1e-6
+    tolerance: float = Field(default=1e-6, ge=0, le=1e-3)
     """Difference of scores that is rounding: of single precision."""
 
 
@@ -161,7 +162,7 @@ def _copy(source: Path, target: Path) -> None:
         here = Path(folder)
         skipped = {n for n in names if n.startswith(".") or n in LEFT_OUT}
         skipped |= {n for n in names if (here / n / "home.json").exists()}
-        skipped |= {n for n in names if not (here / n).is_file() and not (here / n).is_dir()}
+        skipped |= {n for n in names if not _ours(here / n, source)}
         left -= sum((here / n).stat().st_size for n in set(names) - skipped)
         if left < 0:
             raise LimitError(f"the folder holds more than {MAX_BYTES} bytes", where=str(source))
@@ -171,6 +172,13 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copytree(source, target, ignore=ignore)
     except (OSError, shutil.Error) as error:
         raise InputError(f"the folder cannot be copied: {error}", where=str(source)) from error
+
+
+def _ours(path: Path, root: Path) -> bool:
+    """A file or folder below the root; no link that leads out of it, or round in it."""
+    if path.is_symlink():
+        return path.is_file() and path.resolve().is_relative_to(root)
+    return path.is_file() or path.is_dir()
 
 
 def _difference(case: Case, made: Path) -> float:

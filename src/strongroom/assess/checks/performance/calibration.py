@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from pydantic import Field
 
 from strongroom.assess.case import Case
 from strongroom.assess.check import Said, Settings, check
@@ -38,7 +39,7 @@ NAME = "performance.calibration"
 class Resampling(Settings):
     """Settings of `performance.calibration`."""
 
-    resamples: int = 1000
+    resamples: int = Field(default=1000, ge=100, le=100_000)
 
 
 @check(

@@ -28,6 +28,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 
 from strongroom.assess.case import Case
 from strongroom.assess.check import Said, Settings, check
@@ -52,8 +53,8 @@ RECALLS = np.linspace(0.01, 1, 100)
 class Budget(Settings):
     """Settings of `performance.discrimination`."""
 
-    resamples: int = 1000
-    cards: int = 100
+    resamples: int = Field(default=1000, ge=100, le=100_000)
+    cards: int = Field(default=100, ge=1)
     """Cards that analysts look at each day."""
 
 
