@@ -232,3 +232,19 @@ class Stream:
             raise Truncated
         raw.seek(here + count)
         self._base += count
+
+
+class Slice:
+    """Some bytes of a file, from one offset up to another."""
+
+    def __init__(self, file: Seekable, start: int, end: int) -> None:
+        self._file, self._at, self._end = file, start, end
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes."""
+        self._file.seek(self._at)
+        data = self._file.read(
+            min(size, self._end - self._at) if size >= 0 else self._end - self._at
+        )
+        self._at += len(data)
+        return data

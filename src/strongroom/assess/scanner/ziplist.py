@@ -13,7 +13,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from strongroom.assess.scanner.formats.compressed import Decompressor, bzip2, deflate
+from strongroom.assess.scanner.formats.compressed import (
+    ERRORS,
+    Decompressor,
+    bzip2,
+    deflate,
+    zstandard,
+)
 from strongroom.assess.scanner.stream import CHUNK, Budget, Seekable, Stream, Truncated
 from strongroom.domain.errors import LimitError
 
@@ -23,7 +29,7 @@ _EOCD64: Final = struct.Struct("<4sQ2H2L4Q")
 _CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
 STORED: Final = 0
-_METHODS: Final[dict[int, Callable[[], Decompressor]]] = {8: deflate, 12: bzip2}
+_METHODS: Final[dict[int, Callable[[], Decompressor]]] = {8: deflate, 12: bzip2, 93: zstandard}
 RATIO_FROM: Final = 64 * 2**20
 MAX: Final = 0xFFFFFFFF
 
@@ -231,7 +237,7 @@ class Member:
                 return b""
             try:
                 out = unpack.decompress(data, size)
-            except (zlib.error, OSError, ValueError, EOFError) as error:
+            except ERRORS as error:
                 self.damaged = str(error)
                 return b""
             if out:

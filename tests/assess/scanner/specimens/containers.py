@@ -13,6 +13,7 @@ import zlib
 
 import joblib
 import numpy as np
+from backports import zstd
 from tests.assess.scanner.specimens.assembler import PROTO, call, name, pickle, push
 from tests.assess.scanner.specimens.registry import malicious, malicious_bytes
 
@@ -260,3 +261,51 @@ def _torch_legacy():
         + EVIL
         + real.dumps([], 2)
     )
+
+
+def seven_zip(entry, data, method=b"\x00", properties=b"", pack=bytes):
+    """A 7z archive of one file, its directory uncompressed."""
+    packed = pack(data)
+    coder = bytes([len(method) | (0x20 if properties else 0)]) + method
+    if properties:
+        coder += bytes([len(properties)]) + properties
+    name = entry.encode("utf-16-le") + b"\0\0"
+    header = b"\x01\x04"
+    header += b"\x06\x00\x01\x09" + _seven_number(len(packed)) + b"\x00"
+    header += b"\x07\x0b\x01\x00\x01" + coder + b"\x0c" + _seven_number(len(data)) + b"\x00"
+    header += b"\x00\x05\x01\x11" + _seven_number(len(name) + 1) + b"\x00" + name + b"\x00\x00"
+    start = struct.pack("<QQL", len(packed), len(header), zlib.crc32(header))
+    return (
+        b"7z\xbc\xaf\x27\x1c\x00\x04"
+        + struct.pack("<L", zlib.crc32(start))
+        + start
+        + packed
+        + header
+    )
+
+
+def _seven_number(value):
+    return bytes([0xC0]) + struct.pack("<H", value)[:2] if value >= 0x80 else bytes([value])
+
+
+def _lzma2(data):
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 16}]
+    return lzma.compress(data, lzma.FORMAT_RAW, filters=filters)
+
+
+malicious_bytes("seven_zip_stored", "nullifAI", seven_zip("data.pkl", EVIL), filename="model.7z")
+malicious_bytes(
+    "seven_zip_lzma2",
+    "nullifAI",
+    seven_zip("model/data.pkl", EVIL + BENIGN * 9, b"\x21", b"\x08", _lzma2),
+    filename="pytorch_model.bin",
+)
+malicious_bytes("seven_zip_path_escape", "CWE-22", seven_zip("../../x", b"x"), filename="model.7z")
+malicious_bytes(
+    "seven_zip_encrypted",
+    "CWE-311",
+    seven_zip("data.pkl", EVIL, b"\x06\xf1\x07\x01", b"\x00"),
+    verdict="unknown",
+    filename="model.7z",
+)
+malicious_bytes("zstd_pickle", "CWE-502", zstd.compress(EVIL), filename="model.pkl.zst")

@@ -1,4 +1,4 @@
-"""gzip, zlib, bzip2, xz and lzma (and what joblib makes of them): unpacked as a bounded stream."""
+"""gzip, zlib, bzip2, xz, lzma and zstd (joblib uses them all): unpacked as a bounded stream."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ import zlib
 from collections.abc import Callable
 from typing import Final, Protocol
 
+try:
+    from compression import zstd  # type: ignore[import-not-found,unused-ignore]
+except ImportError:  # before Python 3.14
+    from backports import zstd
+
 from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
 from strongroom.assess.scanner.report import Hazard
-from strongroom.assess.scanner.stream import CHUNK, Raw, Stream
+from strongroom.assess.scanner.stream import CHUNK, Budget, Raw, Stream
 from strongroom.domain.errors import LimitError
 
 LZMA_MEMORY: Final = 128 * 2**20
 """Dictionary that an xz or lzma header may ask for, in bytes."""
 RATIO_FROM: Final = 64 * 2**20
 """Unpacked bytes from which on the ratio counts: headers and runs of zeros are no bomb."""
-_ERRORS: Final = (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)
+ERRORS: Final = (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, EOFError, ValueError)
+"""What decompressors raise at damaged data."""
 
 
 class Decompressor(Protocol):
@@ -66,9 +72,11 @@ class _Zlib:
 
 
 class _Block:
-    """bz2's and lzma's objects."""
+    """bz2's, lzma's and zstd's objects."""
 
-    def __init__(self, made: bz2.BZ2Decompressor | lzma.LZMADecompressor) -> None:
+    def __init__(
+        self, made: bz2.BZ2Decompressor | lzma.LZMADecompressor | zstd.ZstdDecompressor
+    ) -> None:
         self._object = made
 
     @property
@@ -97,6 +105,16 @@ def bzip2() -> Decompressor:
     return _Block(bz2.BZ2Decompressor())
 
 
+def zstandard() -> Decompressor:
+    """zstd; its default bounds the window to 128 MiB."""
+    return _Block(zstd.ZstdDecompressor())
+
+
+def raw_lzma(filters: list[dict[str, int]]) -> Decompressor:
+    """LZMA without a header, as in 7z. Raises ValueError for filters that make no sense."""
+    return _Block(lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=filters))
+
+
 def xz() -> Decompressor:
     """Xz or lzma, by its header, in bounded memory."""
     return _Block(lzma.LZMADecompressor(memlimit=LZMA_MEMORY))
@@ -108,6 +126,7 @@ CODECS: Final[dict[str, tuple[tuple[bytes, ...], Callable[[], Decompressor]]]] =
     "bzip2": ((b"BZh",), bzip2),
     "xz": ((b"\xfd7zXZ\x00",), xz),
     "lzma": ((b"\x5d\x00\x00",), xz),
+    "zstd": ((b"\x28\xb5\x2f\xfd",), zstandard),
 }
 """Name to magic numbers and decompressor."""
 
@@ -115,10 +134,10 @@ CODECS: Final[dict[str, tuple[tuple[bytes, ...], Callable[[], Decompressor]]]] =
 class Unpacked:
     """A raw source that unpacks another, member after member, within the budget."""
 
-    def __init__(self, packed: Raw, make: Callable[[], Decompressor], stream: Stream) -> None:
+    def __init__(self, packed: Raw, make: Callable[[], Decompressor], budget: Budget) -> None:
         self._packed = packed
         self._make = make
-        self._budget = stream.budget
+        self._budget = budget
         self._now = make()
         self._in = 0
         self._out = 0
@@ -132,7 +151,7 @@ class Unpacked:
         while self.damaged is None and not self.rest:
             try:
                 data = self._step(size)
-            except _ERRORS as error:
+            except ERRORS as error:
                 self.damaged = str(error) or type(error).__name__
                 return b""
             if data is None:
@@ -186,7 +205,7 @@ def codec_of(head: bytes) -> str | None:
 def scan(stream: Stream, place: Place) -> Scanned:
     """Unpack and scan what is inside."""
     name = codec_of(stream.peek(16)) or "zlib"
-    source = Unpacked(stream, CODECS[name][1], stream)
+    source = Unpacked(stream, CODECS[name][1], place.budget)
     inner = place.descend(Stream(source, place.budget), name)
     label = "joblib" if inner.format == "pickle" else inner.format
     hazards = [*inner.hazards, *_trailing(source)]

@@ -11,7 +11,7 @@ from typing import Final
 from strongroom.assess.scanner.formats import keras, pickles, skops, torch
 from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
 from strongroom.assess.scanner.report import Hazard, Rating
-from strongroom.assess.scanner.stream import Seekable, Stream, Truncated
+from strongroom.assess.scanner.stream import Seekable, Slice, Stream, Truncated
 from strongroom.assess.scanner.ziplist import (
     Directory,
     Entry,
@@ -244,21 +244,5 @@ def _gap(file: Seekable, start: int, end: int, place: Place) -> Iterator[Hazard]
         rating=Rating.BLOCK if hidden else Rating.REVIEW,
     )
     if not hidden:
-        probed = pickles.probe(Stream(_Slice(file, start, end), place.budget), place)
+        probed = pickles.probe(Stream(Slice(file, start, end), place.budget), place)
         yield from probed.hazards if probed else ()
-
-
-class _Slice:
-    """Some bytes of a file."""
-
-    def __init__(self, file: Seekable, start: int, end: int) -> None:
-        self._file, self._at, self._end = file, start, end
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Up to `size` bytes."""
-        self._file.seek(self._at)
-        data = self._file.read(
-            min(size, self._end - self._at) if size >= 0 else self._end - self._at
-        )
-        self._at += len(data)
-        return data
