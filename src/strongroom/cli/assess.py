@@ -97,8 +97,8 @@ def assess(
 
 def show(assessed: Sequence[Assessed]) -> None:
     """The evidence for people: what went wrong first, with reasons and figures."""
-    order = list(EXIT)[::-1]
-    for one in sorted(assessed, key=lambda a: -order.index(a.evidence.outcome)):
+    worst_first = (Outcome.FAIL, Outcome.UNKNOWN, Outcome.PASS)
+    for one in sorted(assessed, key=lambda a: worst_first.index(a.evidence.outcome)):
         evidence = one.evidence
         entry(evidence.outcome.value, str(evidence.check), bold=True)
         if evidence.outcome is not Outcome.PASS:

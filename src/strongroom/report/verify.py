@@ -317,7 +317,7 @@ def _registry(run: _Run, believed: list[_Believed], decided: tuple[Decision, Dig
             if move.version not in versions:
                 raise IntegrityError("a move of a version whose seal is not here")
             by = " by this decision" if move.decision == digest else ""
-            verb = "Rolled back to, in" if move.action is Action.ROLLBACK else "Promoted to"
+            verb = "Put back into" if move.action is Action.ROLLBACK else "Promoted to"
             run.story.append(
                 f"{verb} {move.stage}{by} on {_day(signed.at)} by {' and '.join(signed.by)}."
             )
