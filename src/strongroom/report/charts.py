@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 INK: Final = "#1c2733"
 BLUE: Final = "#0b5cad"
+LONG: Final = 36
+"""Characters of a label that still fit below a chart in full size."""
 MANY: Final = 15
 """Points from which a line needs no markers, and groups would be no groups."""
 COLOURS: Final = {
@@ -69,6 +71,7 @@ def curve(line: Curve) -> str:
             _course(axes, line)
         axes.set(xlabel=line.x_label, ylabel=line.y_label, title=line.name)
         axes.title.set_fontsize(9.5)
+        axes.xaxis.label.set_fontsize(9.0 if len(line.x_label) < LONG else 6.5)
         axes.grid(alpha=0.25, linewidth=0.6)
         if xs and min(xs) > 0 and max(xs) / min(xs) > 1000:
             axes.set_xscale("log")
