@@ -304,7 +304,7 @@ class TestBadInput:
         checks = ("data.schema", "data.leakage", "performance.discrimination")
         assessed = assess(workshop, *checks, "performance.calibration", plan=Plan(seed=1))
         assert all(a.evidence.stopped is None for a in assessed)
-        assert assessed[2].evidence.metric("auc").n == many.height
+        assert assessed[3].evidence.metric("auc").n == many.height
 
 
 def _processes(*words):
