@@ -40,7 +40,6 @@ def _op_stack_global(m: Machine) -> None:
     if name is LOST or module is LOST:
         raise LimitError("more memo entries than can be followed")
     if all(isinstance(part, str | Made | Long | Persistent | Opaque) for part in (name, module)):
-        m.acted = True
         symbol = Global(_operand(module), _operand(name), m.offset)
         m.push(
             m.judge.call(COMPUTED, boxed("tuple", [symbol.module, symbol.name]), m.offset, "name")
@@ -92,7 +91,6 @@ def _op_inst(m: Machine) -> None:
 def _op_build(m: Machine) -> None:
     state = m.pop()
     target = m.top()
-    m.acted = True
     m.judge.build(target, state, m.offset)
     if isinstance(target, Made):
         target.state = state
@@ -100,18 +98,15 @@ def _op_build(m: Machine) -> None:
 
 
 def _op_persid(m: Machine) -> None:
-    m.acted = True
     m.push(m.judge.persist(decoded(m.stream.line(LINE), "ascii", "replace"), m.offset))
 
 
 def _op_binpersid(m: Machine) -> None:
-    m.acted = True
     m.push(m.judge.persist(m.pop(), m.offset))
 
 
 def _ext(length: Callable[[Machine], int]) -> Callable[[Machine], None]:
     def op(m: Machine) -> None:
-        m.acted = True
         m.push(m.judge.extension(length(m), m.offset))
 
     return op

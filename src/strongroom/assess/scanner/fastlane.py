@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from strongroom.assess.scanner.values import DATA, TEXT, Box
+from strongroom.assess.scanner.values import DATA, TEXT, Box, Global
 
 if TYPE_CHECKING:
     from strongroom.assess.scanner.machine import Machine
@@ -46,7 +46,10 @@ def follow(m: Machine) -> None:  # noqa: C901, PLR0912, PLR0915 - one branch an 
             index = int.from_bytes(buffer[at + 1 : at + 5], "little") if wide else buffer[at + 1]
             if index not in memo:
                 break
-            stack.append(memo.get(index))
+            value = memo.get(index)
+            if type(value) is Global:
+                break
+            stack.append(value)
             at += 5 if wide else 2
         elif code == 0x4B:  # BININT1
             stack.append(buffer[at + 1])

@@ -53,6 +53,8 @@ class Guards:
         """Whether a call with these arguments is harmless."""
         if not isinstance(args, Box) or args.kind != "tuple":
             return Said("the arguments are only known when it runs", attack="computed_operand")
+        if not args.whole:
+            return Said(f"it has {args.size} arguments")
         check: Any = getattr(self, f"_{guard}")
         said: Said = check(args.items, args.size)
         return said
@@ -83,10 +85,23 @@ class Guards:
     def _arguments(self, items: list[Any], size: int) -> Said:
         """Calls what it is given: every symbol among the arguments is judged as called."""
         for at, item in enumerate(items):
+            if isinstance(item, Made) and not isinstance(item.callee, Global):
+                return Said("what it calls is only known when it runs", attack="computed_operand")
             if isinstance(item, Global) and not item.allowed:
                 rest = items[:at] + items[at + 1 :]
                 return Said(refers=item, calls=True, arguments=Box("tuple", rest, size - 1))
         return FINE
+
+    def _bit_generator(self, items: list[Any], size: int) -> Said:
+        """Its one argument is a name of NumPy's, or one of its classes."""
+        plain = all(isinstance(i, str) or (isinstance(i, Global) and i.allowed) for i in items)
+        return FINE if size <= 1 and plain else Said("its argument is no bit generator")
+
+    def _generator(self, items: list[Any], size: int) -> Said:
+        """The second argument is called with the first, and must be NumPy's own constructor."""
+        if size == 2 and not _is(items[1], "numpy.random._pickle.__bit_generator_ctor"):
+            return Said("it calls another constructor than NumPy's own")
+        return FINE if size <= 2 else Said(f"it has {size} arguments")
 
     def _ufunc(self, items: list[Any], size: int) -> Said:
         """`_ufunc_reconstruct(module, name)` imports whatever it is told to."""
@@ -123,6 +138,10 @@ def _template_trouble(state: Any) -> str | None:
         if key == "_parse_arg_template" and not _is_template(value):
             return f"its state is Python source that is run: {value!r:.80}"
     return None
+
+
+def _is(value: Any, dotted: str) -> bool:
+    return isinstance(value, Global) and value.dotted == dotted
 
 
 def _is_template(value: Any) -> bool:

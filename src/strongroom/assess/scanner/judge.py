@@ -36,9 +36,11 @@ from strongroom.assess.scanner.verdicts import (
     abused,
     computed,
     dangerous,
+    keeps,
     numbered,
     patches,
     persistent,
+    replaces,
     unknown_call,
     unreviewed,
     unseen,
@@ -93,17 +95,12 @@ class PickleJudge:
 
     def refer(self, symbol: Global, protocol: int) -> None:
         """A symbol is imported."""
-        module, name = (
-            _modern(symbol.module, symbol.name)
-            if protocol < 3
-            else (
-                symbol.module,
-                symbol.name,
-            )
-        )
         written = (symbol.module, symbol.name)
+        module, name = _modern(*written) if protocol < 3 else written
         symbol.module, symbol.name = module, name
-        symbol.allowed = self._is_local(symbol) or self._book.allow(module, name) is not None
+        review = self._book.allow(module, name)
+        symbol.allowed = self._is_local(symbol) or review is not None
+        symbol.direct = review is not None and review.direct
         if not symbol.allowed:
             self._unreviewed(symbol, written)
 
@@ -111,10 +108,8 @@ class PickleJudge:
         """Something is called."""
         if isinstance(callee, Global):
             return self._call_symbol(callee, args, offset)
-        if how in _FILLERS:
-            if isinstance(callee, Made) and not callee.allowed:
-                self._add(computed(f"{render(callee)}.{how}({render_args(args)})", offset))
-            return callee
+        if how in _FILLERS and isinstance(callee, Made) and callee.state is None:
+            return callee  # as pickles fill lists: before the state is set, by the class's method
         if how == "name":
             self._add(computed(f"import_symbol({render_args(args)})", offset))
         else:
@@ -123,6 +118,8 @@ class PickleJudge:
 
     def build(self, target: Any, state: Any, offset: int) -> None:
         """State is set on an object."""
+        if (special := _special(state)) is not None:
+            self._add(replaces(render(target), special, offset))
         if isinstance(target, Made) and isinstance(target.callee, Global) and target.allowed:
             self._build_reviewed(target.callee, state, offset)
         if isinstance(target, Global):
@@ -132,12 +129,19 @@ class PickleJudge:
         """A persistent id is asked for."""
         if not self._persistent:
             self._add(persistent(render(pid), offset))
+        for item in pid.items if isinstance(pid, Box) else ():
+            if isinstance(item, Global) and not item.allowed:
+                self._call_symbol(item, pid, offset)  # old torch calls the storage type
         return Persistent(pid)
 
     def extension(self, code: int, offset: int) -> Any:
         """A symbol by number."""
         self._add(numbered(code, offset))
         return COMPUTED
+
+    def kept(self, offset: int) -> None:
+        """A guarded symbol was kept as a value: whoever calls it later chooses the arguments."""
+        self._add(keeps(offset))
 
     def built(self, target: Any, machine: Machine) -> None:
         """Plain pickles have nothing between their opcodes."""
@@ -220,6 +224,12 @@ class PickleJudge:
 
 
 _FILLERS: Final = ("append", "extend", "update", "__setitem__")
+
+
+def _special(state: Any) -> str | None:
+    """An attribute in this state that changes how the object behaves while it is loaded."""
+    parts = state.items if isinstance(state, Box) and state.kind == "tuple" else [state]
+    return next((p.special for p in parts if isinstance(p, Box) and p.special), None)
 
 
 def _modern(module: str, name: str) -> Symbol:

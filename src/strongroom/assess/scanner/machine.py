@@ -14,7 +14,7 @@ from strongroom.assess.scanner.fastlane import follow
 from strongroom.assess.scanner.memo import Memo, Overlay
 from strongroom.assess.scanner.plain_opcodes import INNER, PLAIN
 from strongroom.assess.scanner.stream import Stream
-from strongroom.assess.scanner.values import Broken, Global
+from strongroom.assess.scanner.values import LOST, Broken, Global
 from strongroom.domain.errors import LimitError
 
 TICK: Final = 1 << 12
@@ -39,6 +39,9 @@ class Judge(Protocol):
     def extension(self, code: int, offset: int) -> Any:
         """A symbol by its number in the process's copyreg registry."""
 
+    def kept(self, offset: int) -> None:
+        """A symbol that may only be called directly was kept as a value."""
+
     def built(self, target: Any, machine: Machine) -> None:
         """After BUILD, for formats that then read raw bytes from the file."""
 
@@ -58,18 +61,26 @@ class Machine:
         self.offset = 0
         """Of the opcode that is executed."""
         self.inner_left = 3 * INNER
-        self.acted = False
-        """Whether anything was imported or called."""
+        self.loose = 0
+        """Symbols that may only be called directly, pushed and not called so far."""
 
     def fork(self, stream: Stream, judge: Judge) -> Machine:
         """A machine in this state that goes on with other bytes, and leaves this one as it is."""
         other = Machine(stream, judge)
         other.stack, other.marks = self.stack[:], self.marks[:]
         other.memo, other.protocol = Overlay(self.memo), self.protocol
+        other.loose = self.loose
         return other
 
     def run(self) -> Any:
         """Follow to STOP and give the value. Raises Broken, Truncated, LimitError."""
+        try:
+            return self._follow()
+        finally:
+            if self.loose:
+                self.judge.kept(self.offset)
+
+    def _follow(self) -> Any:
         stream, limit = self.stream, self.stream.budget.limits.stack
         count = 0
         while True:
@@ -127,14 +138,22 @@ class Machine:
 
     def refer(self, module: str, name: str) -> None:
         """Push a reference."""
-        self.acted = True
         symbol = Global(module, name, self.offset)
         self.judge.refer(symbol, self.protocol)
-        self.push(symbol)
+        self.push_again(symbol)
+
+    def push_again(self, value: Any) -> None:
+        """Push what may be a symbol, from the memo or from below."""
+        if type(value) is Global and value.direct:
+            self.loose += 1
+        self.stack.append(value)
 
     def call(self, callee: Any, args: Any, how: str) -> None:
         """Push the result of a call."""
-        self.acted = True
+        if args is LOST:
+            raise LimitError("more memo entries than can be followed")
+        if type(callee) is Global and callee.direct:
+            self.loose -= 1
         self.push(self.judge.call(callee, args, self.offset, how))
 
 

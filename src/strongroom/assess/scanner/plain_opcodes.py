@@ -23,6 +23,7 @@ from strongroom.assess.scanner.operands import (
 from strongroom.assess.scanner.values import (
     COMPUTED,
     DATA,
+    LOST,
     TEXT,
     Box,
     Broken,
@@ -32,6 +33,7 @@ from strongroom.assess.scanner.values import (
     Persistent,
     boxed,
 )
+from strongroom.domain.errors import LimitError
 
 if TYPE_CHECKING:
     from strongroom.assess.scanner.machine import Machine
@@ -141,7 +143,7 @@ def _op_get(m: Machine) -> None:
 def _get(m: Machine, index: int) -> None:
     if index not in m.memo:
         raise Broken(f"memo has no {index}")
-    m.push(m.memo.get(index))
+    m.push_again(m.memo.get(index))
 
 
 def _op_memoize(m: Machine) -> None:
@@ -169,7 +171,7 @@ def _op_pop_mark(m: Machine) -> None:
 
 
 def _op_dup(m: Machine) -> None:
-    m.push(m.top())
+    m.push_again(m.top())
 
 
 def _of_mark(kind: str) -> Callable[[Machine], None]:
@@ -201,6 +203,8 @@ def _add(m: Machine, items: list[Any], method: str) -> None:
     target = m.top()
     if isinstance(target, Box):
         target.extend(items)
+    elif target is LOST:
+        raise LimitError("more memo entries than can be followed")
     elif isinstance(target, Global | Made | Persistent) or target is COMPUTED:
         m.judge.call(target, boxed("tuple", items), m.offset, method)
 

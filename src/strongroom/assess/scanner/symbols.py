@@ -41,6 +41,11 @@ class Allowed:
     state: str | None = None
     """Name of the condition on the state that may be set on what was called."""
 
+    @property
+    def direct(self) -> bool:
+        """Whether the symbol must not be kept as a value, for others to call."""
+        return self.guard in DIRECT
+
 
 @dataclass(frozen=True, slots=True)
 class Danger:
@@ -154,19 +159,11 @@ def _symbols(raw: Mapping[str, list[str]]) -> Iterator[Symbol]:
             yield module, name
 
 
-GUARDS: Final = frozenset(
-    {
-        "arguments",
-        "attribute",
-        "instantiates",
-        "latin1",
-        "nested",
-        "reference",
-        "small",
-        "type_of",
-        "ufunc",
-    }
+DIRECT: Final = frozenset(
+    {"arguments", "attribute", "generator", "instantiates", "latin1", "nested", "ufunc"}
 )
+"""Guards that judge the arguments of a call: their symbols must be called then and there."""
+GUARDS: Final = DIRECT | {"bit_generator", "reference", "small", "type_of"}
 """Conditions on arguments that `guards.py` knows."""
 STATES: Final = frozenset({"argument_template"})
 """Conditions on state that `guards.py` knows."""

@@ -46,6 +46,8 @@ class Global:
     offset: int
     allowed: bool = False
     """On a reviewed list."""
+    direct: bool = False
+    """Reviewed for being called then and there: as a value, others could call it with anything."""
 
     @property
     def dotted(self) -> str:
@@ -78,18 +80,31 @@ class Box:
     `kind` is `tuple`, `list`, `dict`, `set` or `frozenset`; a dict's items alternate key and value.
     """
 
-    __slots__ = ("items", "kind", "size")
+    __slots__ = ("items", "kind", "size", "special")
 
     def __init__(self, kind: str, items: list[Any] | None = None, size: int = 0) -> None:
         self.kind = kind
         self.items: list[Any] = [] if items is None else items
         self.size = size
+        self.special: str | None = None
+        """Of a dict: a key that as an attribute would change what an object does when it is loaded,
+        or one that is only known when it runs."""
 
     def extend(self, items: list[Any]) -> None:
         """Add, keeping the first few."""
+        if self.kind == "dict":
+            self._look_at(items[::2])
         if len(self.items) < KEEP:
             self.items.extend(items[: KEEP - len(self.items)])
         self.size += len(items)
+
+    def _look_at(self, keys: list[Any]) -> None:
+        for key in keys:
+            if type(key) is str:
+                if key in _METHODS or (key[:2] == "__" and key not in _HARMLESS):
+                    self.special = key
+            elif isinstance(key, Made | Persistent):
+                self.special = "a computed name"
 
     @property
     def whole(self) -> bool:
@@ -111,8 +126,16 @@ class Persistent:
 
 def boxed(kind: str, items: list[Any]) -> Box:
     """A container of these items."""
-    return Box(kind, items[:KEEP], len(items))
+    box = Box(kind)
+    box.extend(items)
+    return box
 
+
+_METHODS: Final = frozenset({"append", "extend", "add", "update"})
+"""Methods that unpicklers look up on the instance and call."""
+_HARMLESS: Final = frozenset(
+    {"__doc__", "__module__", "__name__", "__qualname__", "__wrapped__", "__annotations__"}
+)
 
 _BRACKETS: Final = {
     "tuple": ("(", ")"),

@@ -33,6 +33,33 @@ def patches(target: Global, state: str, offset: int) -> Hazard:
     )
 
 
+def replaces(target: str, name: str, offset: int) -> Hazard:
+    """State replaces a method that unpicklers call."""
+    return Hazard(
+        "pickle.replaces_method",
+        Rating.BLOCK,
+        f"sets {name} on an object, so that loading calls what the file puts there",
+        Severity.CRITICAL,
+        offset,
+        call=f"{target}.{name} = …"[:CALL],
+        attack="monkey_patch",
+        references=DESERIALIZATION,
+    )
+
+
+def keeps(offset: int) -> Hazard:
+    """A guarded symbol is a value, not a callee."""
+    return Hazard(
+        "pickle.helper_as_value",
+        Rating.BLOCK,
+        "keeps a helper that is only harmless when it is called directly, for others to call",
+        Severity.HIGH,
+        offset,
+        attack="abused_helper",
+        references=DESERIALIZATION,
+    )
+
+
 def persistent(pid: str, offset: int) -> Hazard:
     """The loading program is asked for something, in a format that has no such thing."""
     return Hazard(

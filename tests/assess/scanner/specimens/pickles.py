@@ -115,7 +115,7 @@ malicious_bytes(
     "append_to_a_call",
     "CWE-502",
     PROTO + push(call(name("some_module", "Sink"))) + text(TRUE) + b"a.",
-    verdict="block",
+    verdict="review",
 )
 malicious_bytes(
     "computed_callee",
@@ -557,4 +557,52 @@ malicious_bytes(
     "constructor_of_numpy_generator",
     "CWE-502",
     pickle(call(name("numpy.random._pickle", "__generator_ctor"), TRUE, name("cmd", "Cmd"))),
+)
+
+
+# --- reviewed helpers, handed to somebody else to call
+
+LOADER = name("torch.storage", "_load_from_bytes")
+NESTED = pickle(call(SYSTEM, TRUE))
+for _attribute, _opcode in (("__setstate__", b"b"), ("append", b"a"), ("add", None)):
+    malicious_bytes(
+        f"reviewed_loader_as_{_attribute}",
+        "found by our review",
+        PROTO
+        + push(call(name("argparse", "Namespace")))
+        + push({_attribute: LOADER})
+        + b"b"
+        + (push(NESTED) + _opcode if _opcode else b"(" + push(NESTED) + b"\x90")
+        + b".",
+    )
+malicious_bytes(
+    "reviewed_loader_as_constructor",
+    "found by our review",
+    pickle(call(name("numpy.random._pickle", "__generator_ctor"), NESTED, LOADER)),
+)
+malicious_bytes(
+    "reviewed_loader_in_a_partial",
+    "found by our review",
+    pickle(
+        call(
+            name("scipy.stats._distn_infrastructure", "rv_frozen"),
+            Op(
+                push(call(name("argparse", "Namespace")))
+                + push({"_updated_ctor_param": call(name("functools", "partial"), LOADER, NESTED)})
+                + b"b"
+            ),
+        )
+    ),
+)
+malicious_bytes(
+    "computed_attribute_name",
+    "found by our review",
+    PROTO
+    + push(call(name("argparse", "Namespace")))
+    + b"}("
+    + push(call(name("builtins", "str"), "__setstate__"))
+    + push(name("builtins", "list"))
+    + b"ub"
+    + push(NESTED)
+    + b"b.",
 )
