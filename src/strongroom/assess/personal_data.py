@@ -9,16 +9,23 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from strongroom.domain.identifiers import (
+    DAY,
+    NEVER_SSN,
+    card_pattern,
+    facts,
+    mod97,
+    nric_pattern,
+    qid_pattern,
+)
 
 SURE: Final = 1e-4
 """Chance at most that a column of random numbers is taken for personal data."""
@@ -49,7 +56,7 @@ class Kind:
     written_proves: bool = True
     """Nothing else is written like that."""
     hints: str | None = None
-    """Key of the words that name it, in `personal_data.toml`."""
+    """Key of the words that name it, in `identifiers.toml`."""
     lone: bool = False
     """Few valid candidates are enough, if no other candidate is invalid."""
 
@@ -137,13 +144,6 @@ def _words(kind: Kind) -> str:
     return "|".join(w.replace("_", "[_ ]?") for w in words)
 
 
-@cache
-def facts() -> Mapping[str, Any]:
-    """The tables of `personal_data.toml`."""
-    file = resources.files("strongroom.assess").joinpath("personal_data.toml")
-    return tomllib.loads(file.read_text("utf-8"))
-
-
 # --- validators
 
 
@@ -164,18 +164,12 @@ def luhn(values: pl.Series) -> Mask:
 
 def issued(values: pl.Series) -> Mask:
     """Card numbers whose first digits and length are issued by some network."""
-    pattern = "|".join(
-        rf"(?:{_prefix(prefix)})[0-9]{{{length - len(prefix.partition('-')[0])}}}"
-        for one in facts()["cards"]["ranges"]
-        for prefix in one["prefixes"]
-        for length in one["lengths"]
-    )
-    return _matches(values, pattern)
+    return _matches(values, card_pattern())
 
 
 def iban(values: pl.Series) -> Mask:
     """IBANs: ISO 7064 MOD 97-10."""
-    return np.array([_mod97(v) == 1 for v in values], dtype=bool)
+    return np.array([mod97(v) == 1 for v in values], dtype=bool)
 
 
 def country_length(values: pl.Series) -> Mask:
@@ -189,10 +183,6 @@ def country_length(values: pl.Series) -> Mask:
     return (values.str.len_chars() == wanted).to_numpy()
 
 
-def _mod97(text: str) -> int:
-    return int("".join(str(int(c, 36)) for c in text[4:] + text[:4])) % 97
-
-
 def phone(values: pl.Series) -> Mask:
     """8 to 15 digits; after a plus sign they begin with a country code that is assigned."""
     codes = "|".join(facts()["phone"]["codes"])
@@ -203,16 +193,14 @@ def phone(values: pl.Series) -> Mask:
 
 def nric(values: pl.Series) -> Mask:
     """Malaysian NRIC: a day and a place of birth; a column of times of day is none."""
-    places = "|".join(_prefix(p) for p in facts()["nric"]["places"])
-    valid = _matches(values, rf"[0-9]{{2}}{_DAY}(?:{places})[0-9]{{4}}")
-    timed = _matches(values, rf"[0-9]{{2}}{_DAY}{_TIME}[0-5][0-9]|(?:19|20)[0-9]{{2}}{_DAY}{_TIME}")
+    valid = _matches(values, nric_pattern())
+    timed = _matches(values, rf"[0-9]{{2}}{DAY}{_TIME}[0-5][0-9]|(?:19|20)[0-9]{{2}}{DAY}{_TIME}")
     return np.zeros_like(valid) if len(timed) >= 8 and timed.mean() > 0.9 else valid
 
 
 def qid(values: pl.Series) -> Mask:
     """Qatari QID: century and year before 2040, a nationality, serial."""
-    nationalities = "|".join(facts()["qid"]["nationalities"])
-    return _matches(values, rf"(?:2[0-9]{{2}}|3[0-3][0-9])(?:{nationalities})[0-9]{{5}}")
+    return _matches(values, qid_pattern())
 
 
 def ahv(values: pl.Series) -> Mask:
@@ -224,12 +212,8 @@ def ahv(values: pl.Series) -> Mask:
 
 
 def ssn(values: pl.Series) -> Mask:
-    """US SSN: areas, groups and serials that were never issued are out.
-
-    Source: Social Security Administration, SSN randomization (2011).
-    """
-    impossible = _matches(values, "000.*|666.*|9.*|...00.*|.*0000")
-    return _matches(values, "[0-9]{9}") & ~impossible
+    """US SSN: areas, groups and serials that were never issued are out."""
+    return _matches(values, "[0-9]{9}") & ~_matches(values, NEVER_SSN)
 
 
 def any_(values: pl.Series) -> Mask:
@@ -237,20 +221,7 @@ def any_(values: pl.Series) -> Mask:
     return np.ones(len(values), dtype=bool)
 
 
-_DAY: Final = (
-    "(?:(?:0[13578]|1[02])(?:0[1-9]|[12][0-9]|3[01])"
-    "|(?:0[469]|11)(?:0[1-9]|[12][0-9]|30)|02(?:0[1-9]|[12][0-9]))"
-)
-"""Month and day."""
 _TIME: Final = "(?:[01][0-9]|2[0-3])[0-5][0-9]"
-
-
-def _prefix(text: str) -> str:
-    """A regular expression of `51-55` or of `4`."""
-    low, _, high = text.partition("-")
-    if not high:
-        return low
-    return "|".join(str(n).zfill(len(low)) for n in range(int(low), int(high) + 1))
 
 
 def _matches(values: pl.Series, pattern: str) -> Mask:
