@@ -18,7 +18,7 @@ from strongroom.assess.scanner.values import LOST, Broken, Global
 from strongroom.domain.errors import LimitError
 
 TICK: Final = 1 << 12
-"""Opcodes between looks at the clock."""
+"""Bytes between looks at the clock."""
 
 
 class Judge(Protocol):
@@ -82,10 +82,13 @@ class Machine:
 
     def _follow(self) -> Any:
         stream, limit = self.stream, self.stream.budget.limits.stack
-        count = 0
+        looked = 0
         while True:
             follow(self)
             self.offset = stream.tell()
+            if self.offset - looked > TICK:
+                looked = self.offset
+                stream.budget.tick()
             code = stream.take(1)
             handler = _HANDLERS.get(code)
             if handler is None:
@@ -93,11 +96,8 @@ class Machine:
                     return self.pop()
                 raise Broken(f"no opcode {code!r}")
             handler(self)
-            count += 1
             if len(self.stack) > limit or len(self.marks) > limit:
                 raise LimitError(f"more than {limit} values on the pickle's stack")
-            if not count % TICK:
-                stream.budget.tick()
 
     # --- the stack
 

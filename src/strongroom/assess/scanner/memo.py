@@ -13,7 +13,7 @@ MOST: Final = 400_000
 """Values kept at all."""
 BYTES: Final = 256
 """Longest string or bytes kept."""
-SPARSE: Final = 1_000_000
+SPARSE: Final = 200_000
 """Indices that may be out of order."""
 
 

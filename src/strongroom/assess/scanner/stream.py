@@ -26,7 +26,7 @@ class Limits:
     """Containers in containers."""
     members: int = 100_000
     """Entries in the containers of one file together."""
-    stack: int = 1_000_000
+    stack: int = 500_000
     """Values on a pickle's stack."""
     spool_bytes: int = 32 * 2**20
     """Unpacked bytes held in memory before they go to a temporary file."""

@@ -179,7 +179,7 @@ def _prefix():
 
 @malicious("zip_bomb", "CWE-409", verdict="unknown", filename="model.zip")
 def _bomb():
-    return zip_of({"zeros.bin": b"\0" * (80 << 20)}, zipfile.ZIP_DEFLATED)
+    return zip_of({"zeros.pkl": real.dumps(b"\0" * (80 << 20))}, zipfile.ZIP_DEFLATED)
 
 
 @malicious("nested_too_deeply", "CWE-674", verdict="unknown", filename="model.zip")

@@ -223,9 +223,22 @@ def _gaps(file: Seekable, listing: Directory, place: Place) -> Iterator[Hazard]:
             end = local_header(file, entry).data + entry.packed
         except Truncated:
             end = entry.offset
+        if entry.offset < at or end > listing.start:
+            yield _overlap(entry)
         at = max(at, end)
     if listing.start > at and listing.entries:
         yield from _gap(file, at, listing.start, place)
+
+
+def _overlap(entry: Entry) -> Hazard:
+    return odd(
+        "zip.overlap",
+        f"{entry.name!r} lies over other entries: one byte is read as two things",
+        offset=entry.offset,
+        attack="parser_differential",
+        references=(*_MISMATCH, "CWE-409"),
+        rating=Rating.BLOCK,
+    )
 
 
 def _gap(file: Seekable, start: int, end: int, place: Place) -> Iterator[Hazard]:
