@@ -140,6 +140,27 @@ def test_a_table_that_cannot_be_learned_from_is_refused(
         read_own_data(*given(tmp_path, rows))
 
 
+@pytest.mark.parametrize(
+    ("time", "message"),
+    [
+        (pl.lit("yesterday"), "the time second holds String"),
+        (pl.when(pl.col("card") > 0).then(pl.col("second")), "the time second is missing"),
+    ],
+)
+def test_a_time_that_rows_cannot_be_put_in_order_by_is_refused(
+    tmp_path: Path, time: pl.Expr, message: str
+) -> None:
+    rows = frame().with_columns(second=time)
+    with pytest.raises(InputError, match=message):
+        read_own_data(*given(tmp_path, rows, time="second"))
+
+
+def test_a_target_of_true_and_false_will_do(tmp_path: Path) -> None:
+    own = read_own_data(*given(tmp_path, frame().with_columns(pl.col("fraud").cast(pl.Boolean))))
+    for name, write in (("careless", write_careless), ("mended", write_mended)):
+        assert load_manifest(write(tmp_path / name, own, seed=1)).system.model is not None
+
+
 def test_a_split_that_leaves_one_side_without_frauds_is_refused(tmp_path: Path) -> None:
     rows = frame().sort("fraud").with_row_index("late")
     own = read_own_data(*given(tmp_path, rows, time="late"))

@@ -62,6 +62,7 @@ def read_own_data(table: Path, manifest: Path) -> OwnData:
             fix="leave those rows out",
         )
     _require_classes(label_vector(rows, schema.target), str(table))
+    _require_times(rows, schema, str(table))
     return OwnData(rows, system, system.data)
 
 
@@ -123,6 +124,24 @@ def _trainer(system: System) -> str:
 def _columns(schema: Schema) -> tuple[str, ...]:
     named = (schema.target, schema.time, schema.entity, schema.id)
     return (*(name for name in named if name is not None), *(f.name for f in schema.features))
+
+
+def _require_times(rows: pl.DataFrame, schema: Schema, where: str) -> None:
+    if schema.time is None:
+        return
+    kind = rows.schema[schema.time]
+    if not (kind.is_temporal() or kind.is_numeric()):
+        raise InputError(
+            f"the time {schema.time} holds {kind}, not times or numbers",
+            where=where,
+            fix="write the table as Parquet with times, or give seconds",
+        )
+    if empty := rows[schema.time].null_count():
+        raise InputError(
+            f"the time {schema.time} is missing in {empty} rows",
+            where=where,
+            fix="leave those rows out",
+        )
 
 
 def _require_classes(labels: np.ndarray, where: str) -> None:
