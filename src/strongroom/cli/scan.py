@@ -17,7 +17,7 @@ from rich.text import Text
 
 from strongroom.assess.scanner import exports
 from strongroom.assess.scanner.many import scan_many
-from strongroom.assess.scanner.report import FileReport, Hazard, Rating
+from strongroom.assess.scanner.report import FileReport, Hazard, Rating, printable
 from strongroom.assess.scanner.stream import Limits
 from strongroom.assess.scanner.walk import files_under
 from strongroom.cli.output import people, write_json
@@ -117,7 +117,9 @@ def _show(reports: Sequence[FileReport]) -> None:
     out = Console(highlight=False)
     for report in reports:
         verdict = (f"{report.verdict.value:8}", STYLE[report.verdict])
-        line = Text.assemble(verdict, (str(report.path), "bold"), (f"  {report.format}", "dim"))
+        line = Text.assemble(
+            verdict, (printable(str(report.path)), "bold"), (f"  {report.format}", "dim")
+        )
         out.print(line, soft_wrap=True)
         said = [h for h in report.findings if h.rating is not Rating.CLEAN]
         for hazard in said[:SHOWN]:
