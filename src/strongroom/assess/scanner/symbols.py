@@ -118,6 +118,7 @@ def book() -> Book:
     return Book(allowed, dangerous, modules, standard)
 
 
+@cache
 def allowed_symbols() -> frozenset[Symbol]:
     """Every `(module, name)` that was reviewed.
 
