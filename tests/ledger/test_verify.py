@@ -182,6 +182,17 @@ def test_swapped_bundles_are_found(copy):
     assert {"tile/entries/000", "tile/entries/001"} <= paths(check(copy))
 
 
+def test_a_journal_without_a_first_commit_is_an_error_in_words(small):
+    path = small / JOURNAL
+    data = bytearray(path.read_bytes())
+    data[64:72] = (512).to_bytes(8, "big")
+    data[600] ^= 1
+    path.write_bytes(data)
+    assert JOURNAL in paths(check(small))
+    with pytest.raises(IntegrityError, match="damaged or cut"):
+        assert Ledger.open(small).size
+
+
 def test_a_cut_journal_is_found(copy):
     path = copy / JOURNAL
     data = bytearray(path.read_bytes())

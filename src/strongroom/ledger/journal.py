@@ -117,7 +117,7 @@ class Journal:
             commits.append(commit)
             ends.append(self.end + at)
         self.end = ends[-1]
-        if mark not in ends[-_UNMARKED - 1 :]:
+        if mark not in ends[-_UNMARKED - 1 :] or self.end == _START:
             raise IntegrityError(
                 f"damaged or cut at byte {self.end} of {mark}: entries are logged there",
                 where=str(self.path),

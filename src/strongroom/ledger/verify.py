@@ -120,7 +120,7 @@ def _published(folder: Path, commits: list[Commit], problems: set[Problem]) -> b
         return path.read_bytes()
     if not commits:
         raise StoreError("no ledger here", where=str(folder), fix="name the home")
-    if commits[0].note.split(b"\n")[1] != b"0":  # an empty log may not have published yet
+    if b"\n0\n" not in commits[0].note:  # an empty log may not have published yet
         problems.add(Problem(CHECKPOINT, "is missing"))
     return commits[0].note
 
