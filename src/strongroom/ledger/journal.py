@@ -107,7 +107,7 @@ class Journal:
         With `interrupted`, also whole commits that nobody was told of yet: for whoever writes next.
         """
         mark = int.from_bytes(os.pread(self._fd, 8, _MARK), "big")
-        if mark <= self.end and not interrupted:
+        if _START < self.end >= mark and not interrupted:
             return []
         stop = os.fstat(self._fd).st_size if interrupted else mark
         data, at, commits = _pread_all(self._fd, stop - self.end, self.end), 0, []
