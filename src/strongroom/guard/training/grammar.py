@@ -50,10 +50,16 @@ class Family:
                 return
 
     def _fill(self, line: str, rng: random.Random) -> str:
+        line = _hide_braces(line)
         for _ in range(3):  # slots may hold slots, two deep
-            line = _SLOT.sub(lambda found: rng.choice(self.slots[found[1]]), line)
-        line = line.replace("{{", "{").replace("}}", "}")
-        return " ".join(line.split(" ")).replace("  ", " ").replace("??", "?").strip()
+            line = _SLOT.sub(lambda found: _hide_braces(rng.choice(self.slots[found[1]])), line)
+        line = line.replace("\0", "{").replace("\1", "}")
+        return re.sub(" +", " ", line).replace("??", "?").replace("..", ".").strip()
+
+
+def _hide_braces(text: str) -> str:
+    """`{{` and `}}` stand for braces; they must not be taken for slots."""
+    return text.replace("{{", "\0").replace("}}", "\1")
 
 
 def _is_held_out(line: str) -> bool:

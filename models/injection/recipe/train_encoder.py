@@ -1,0 +1,147 @@
+"""Fine-tunes MiniLM on examples (JSON lines) with two questions, resumable; then export_encoder.py.
+
+Runs in an environment of its own (requirements.txt beside it): the product never imports torch.
+Usage: train_encoder.py EXAMPLES.jsonl FOLDER [--steps N] [--minutes M]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+from encoder import Judge, base_folder, encode
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+SEED = 7
+TOKENS = 1024  # in a batch
+LONGEST = 72  # tokens of a training text
+CAP = 250  # texts of one origin, so that no corpus drowns the others
+CAPS = {
+    "slabs_train": 3000,
+    "neuralchemy_train": 900,
+    "banking77_train": 400,
+    "clinc150_train": 400,
+}
+REPEATS = {"deepset_train": 3, "bipia_attack_train": 3}
+RATE = 1.5e-4
+HEAD_RATE = 2e-3
+WARM = 0.06
+FROZEN = ("embeddings", "layer.0.", "layer.1.")  # also half the work of a backward pass
+
+
+def chosen(path: Path) -> list[dict]:
+    """A balanced sample of the examples, the same for the same file."""
+    groups = defaultdict(list)
+    for line in path.open(encoding="utf-8"):
+        row = json.loads(line)
+        if (row["user"], row["data"]) != (None, None):
+            origin = row["origin"]
+            groups["&" if "&" in origin else origin.split("+")[0].rstrip("~")].append(row)
+    rng = random.Random(SEED)
+    rows = []
+    for origin, members in sorted(groups.items()):
+        cap = CAPS.get(origin, 1500 if origin == "&" else CAP)
+        kept = rng.sample(members, min(cap, len(members)))
+        rows += kept * REPEATS.get(origin, 1)
+    rng.shuffle(rows)
+    return rows
+
+
+def batches(rows: list[dict], epoch: int):
+    """Texts of like length together, so many tokens at a time, in random order."""
+    rng = random.Random(SEED + epoch)
+    order = sorted(range(len(rows)), key=lambda at: (len(rows[at]["tokens"]), rng.random()))
+    found, batch, longest = [], [], 0
+    for at in order:
+        longest = max(longest, len(rows[at]["tokens"]))
+        if batch and longest * (len(batch) + 1) > TOKENS:
+            found.append(batch)
+            batch, longest = [], len(rows[at]["tokens"])
+        batch.append(rows[at])
+    found.append(batch)
+    rng.shuffle(found)
+    return found
+
+
+def loss_of(model: Judge, batch: list[dict]) -> torch.Tensor:
+    """Cross entropy over the questions that each text has an answer to."""
+    longest = max(len(row["tokens"]) for row in batch)
+    ids = torch.zeros(len(batch), longest, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for at, row in enumerate(batch):
+        ids[at, : len(row["tokens"])] = torch.tensor(row["tokens"])
+        mask[at, : len(row["tokens"])] = 1
+    answers = torch.tensor([[row["user"] or 0, row["data"] or 0] for row in batch]).float()
+    asked = torch.tensor([[row["user"] is not None, row["data"] is not None] for row in batch])
+    logits = model(ids, mask)
+    loss = binary_cross_entropy_with_logits(logits, answers * 0.97 + 0.015, reduction="none")
+    return (loss * asked).sum() / asked.sum().clamp(min=1)
+
+
+def main() -> None:
+    """Train, saving a checkpoint every 20 steps; continue from the last one when there is one."""
+    args = argparse.ArgumentParser()
+    args.add_argument("examples", type=Path)
+    args.add_argument("folder", type=Path)
+    args.add_argument("--steps", type=int, default=600)
+    args.add_argument("--minutes", type=float, default=600.0)
+    args.add_argument("--threads", type=int, default=2)
+    given = args.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(SEED)
+    rows = chosen(given.examples)
+    for row, tokens in zip(rows, encode([row["text"] for row in rows], LONGEST), strict=True):
+        row["tokens"] = tokens
+    model = Judge(base_folder())
+    for name, weight in model.named_parameters():
+        weight.requires_grad = not any(part in name for part in FROZEN)
+    body = [w for n, w in model.named_parameters() if w.requires_grad and not n.startswith("head")]
+    optimizer = torch.optim.AdamW(
+        [{"params": body, "lr": RATE}, {"params": model.head.parameters(), "lr": HEAD_RATE}],
+        weight_decay=0.01,
+    )
+    saved, step = given.folder / "checkpoint.pt", 0
+    if saved.exists():
+        state = torch.load(saved, weights_only=True)
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        step = state["step"]
+    per_epoch = batches(rows, 0)
+    print(f"{len(rows)} texts, {len(per_epoch)} batches an epoch, from step {step}", flush=True)
+    began, first, total = time.monotonic(), step, 0.0
+    while step < given.steps:
+        epoch, at = divmod(step, len(per_epoch))
+        if at == 0 or step == first:
+            per_epoch = batches(rows, epoch)
+        spent = (time.monotonic() - began) / 60 / given.minutes
+        done = max(step / given.steps, spent)
+        if done >= 1:
+            break
+        scale = min(1.0, step / (WARM * given.steps)) * (1 - done)
+        for group, rate in zip(optimizer.param_groups, (RATE, HEAD_RATE), strict=True):
+            group["lr"] = rate * scale
+        model.train()
+        loss = loss_of(model, per_epoch[at % len(per_epoch)])
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(body, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        step += 1
+        total = 0.95 * total + 0.05 * loss.item() if total else loss.item()
+        if step % 20 == 0:
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+            torch.save(state, saved.with_suffix(".part"))
+            saved.with_suffix(".part").replace(saved)
+            print(f"step {step} loss {total:.4f} {time.monotonic() - began:.0f} s", flush=True)
+    torch.save(model.state_dict(), given.folder / "model.pt")
+    print(f"done at step {step}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The small encoder: MiniLM fine-tuned, int8, run by ONNX Runtime on one thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from onnxruntime import InferenceSession, SessionOptions
+from tokenizers import Tokenizer
+
+from strongroom.domain.errors import InputError
+
+LONGEST = 192
+"""Tokens of a window; the rest is in the next one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoder:
+    """Loaded once; safe to share between threads."""
+
+    session: InferenceSession
+    tokenizer: Tokenizer
+
+    def logits(self, texts: Sequence[str]) -> list[tuple[float, float]]:
+        """(from a user, from data) for each text, one at a time.
+
+        Dynamic quantisation scales by batch: in company a text would be judged differently.
+        """
+        return [self._one(text) for text in texts]
+
+    def _one(self, text: str) -> tuple[float, float]:
+        ids = np.array([self.tokenizer.encode(text).ids], np.int64)
+        feeds = {"ids": ids, "mask": np.ones_like(ids)}
+        user, data = self.session.run(["logits"], feeds)[0][0]
+        return float(user), float(data)
+
+
+def load_encoder(folder: Path) -> Encoder:
+    """Read `encoder.onnx` and `tokenizer.json`. Raises InputError."""
+    options = SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    try:
+        session = InferenceSession(
+            str(folder / "encoder.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # noqa: BLE001 - both libraries raise their own bare types
+        raise InputError(f"the encoder in {folder} does not load: {error}") from error
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(LONGEST)
+    return Encoder(session, tokenizer)

@@ -1,0 +1,137 @@
+"""Injection and jailbreak, told by models trained here (`models/injection/`).
+
+**What it looks at**: every reading of a message that is not the system's own.
+
+**What it finds**: orders that a user gives against the rules of the assistant; in data, orders of
+any kind to whoever reads it.
+
+**How**: an n-gram model reads everything (a user's words by window, data by a few sentences at a
+time); what it finds most suspect is shown to a small encoder, where that is installed. The highest
+logit, corrected for the number of pieces read, becomes a score on a scale set on calibration data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from strongroom.domain.errors import InputError
+from strongroom.guard.detectors._encoder import Encoder, load_encoder
+from strongroom.guard.detectors._ngrams import Ngrams
+from strongroom.guard.detectors._scoring import Scale, Thresholds, read_thresholds
+from strongroom.guard.detectors._windows import Window, segments_of, windows_of
+from strongroom.guard.records import Detection, Message, Source, View
+
+KIND: Final = "injection.model"
+UNREAD: Final = "limit.unread"
+FLOOR: Final = 0.2
+"""Scores below are nothing to tell."""
+WINDOWS: Final = 1_800
+"""Pieces of one reading that are read; beyond, every second, third … and it is said so."""
+SHOWN: Final = 4
+"""Pieces of a message that the encoder sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One reading and its most suspect piece."""
+
+    view: View
+    piece: Window
+    ngrams: float
+    encoder: float | None
+    pieces: int
+    unread: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InjectionModel:
+    """See the module."""
+
+    ngrams: Ngrams
+    encoder: Encoder | None
+    thresholds: Thresholds
+    name: str = "injection.model"
+    version: int = 1
+    kinds: tuple[str, ...] = (KIND, UNREAD)
+
+    def inspect(self, message: Message) -> Iterator[Detection]:
+        """The most suspect piece of the message, if it is suspect at all."""
+        if message.source is Source.SYSTEM:
+            return
+        question = int(message.source.is_data)
+        scale = self.thresholds.data if question else self.thresholds.user
+        best: Detection | None = None
+        for judged in self._judged(message.views, question, scale):
+            score = scale.score(judged.ngrams, judged.encoder, judged.pieces)
+            if judged.unread:
+                yield self._detection(UNREAD, 1.0, judged)
+            if score >= FLOOR and (best is None or score > best.score):
+                best = self._detection(KIND, score, judged)
+        if best is not None:
+            yield best
+
+    def score(self, text: str, source: Source = Source.USER) -> float:
+        """The score of one plain text, 0..1, below the floor too."""
+        question = int(source.is_data)
+        scale = self.thresholds.data if question else self.thresholds.user
+        (judged,) = self._judged((View(text),), question, scale) or (None,)
+        return 0.0 if judged is None else scale.score(judged.ngrams, judged.encoder, judged.pieces)
+
+    def _judged(self, views: Sequence[View], question: int, scale: Scale) -> list[Judged]:
+        """Each different reading with its most suspect piece."""
+        readings = {view.text: view for view in reversed(views) if view.text.strip()}
+        return [self.read(view, question, scale) for view in readings.values()]
+
+    def read(self, view: View, question: int, scale: Scale) -> Judged:
+        """The most suspect piece of one reading. `question`: 0 for a user's words, 1 for data."""
+        cut = segments_of if question else windows_of
+        pieces = list(cut(view.text, WINDOWS)) or [Window(view.text, 0, len(view.text))]
+        unread = sum(piece.end - piece.start for piece in pieces) < 0.9 * len(view.text)
+        logits = [self.ngrams.logits(piece.text)[question] for piece in pieces]
+        order = sorted(range(len(pieces)), key=lambda at: -logits[at])
+        first = order[0]
+        if self.encoder is None or logits[first] < scale.clear:
+            return Judged(view, pieces[first], logits[first], None, len(pieces), unread)
+        shown = order[:SHOWN]
+        seen = self.encoder.logits([pieces[at].text for at in shown])
+        both = [
+            scale.ngrams * logits[at] + scale.encoder * pair[question]
+            for at, pair in zip(shown, seen, strict=True)
+        ]
+        top = max(range(len(shown)), key=both.__getitem__)
+        at = shown[top]
+        return Judged(view, pieces[at], logits[at], seen[top][question], len(pieces), unread)
+
+    def _detection(self, kind: str, score: float, judged: Judged) -> Detection:
+        return Detection(
+            f"{self.name}@{self.version}",
+            kind,
+            round(score, 4),
+            judged.view.to_original(judged.piece.start, judged.piece.end),
+            judged.view.how,
+            {"encoder": judged.encoder is not None},
+        )
+
+
+def load(folder: Path | None = None) -> InjectionModel:
+    """The committed model, or the one in a folder. Raises InputError when it is not there or broken.
+
+    The encoder is used when its file is there; without it the n-gram model judges alone.
+    """
+    home = folder or _home()
+    encoder = load_encoder(home) if (home / "encoder.onnx").exists() else None
+    thresholds = read_thresholds(home / "thresholds.toml")
+    return InjectionModel(Ngrams.load(home / "ngrams.npz"), encoder, thresholds)
+
+
+def _home() -> Path:
+    """In a wheel beside this package, in a checkout at the root of the repository."""
+    here = Path(__file__).resolve()
+    places = (here.parents[1] / "models" / "injection", here.parents[4] / "models" / "injection")
+    for place in places:
+        if (place / "thresholds.toml").exists():
+            return place
+    raise InputError("the injection model is not installed", fix="make train-injection")

@@ -1,0 +1,96 @@
+"""`python -m strongroom.guard.training STEP`: examples, ngrams, calibrate, evaluate.
+
+Every step reads what the one before wrote, so a run that was stopped goes on where it was:
+
+    examples   OUT/examples.jsonl, OUT/calibration.jsonl   from ../shared/data/firewall and our grammars
+    ngrams     MODEL/ngrams.npz
+    (the encoder is trained by models/injection/recipe, in an environment of its own)
+    calibrate  MODEL/thresholds.toml
+    evaluate   MODEL/evaluation.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from strongroom.guard.detectors._encoder import load_encoder
+from strongroom.guard.detectors._ngrams import Ngrams
+from strongroom.guard.detectors.injection_model import load
+from strongroom.guard.training import calibrate, evaluate
+from strongroom.guard.training.corpora import Example, read_lines
+from strongroom.guard.training.dataset import as_row, assemble, write_counts
+from strongroom.guard.training.fit_ngrams import fit_ngrams
+
+SEED = 7
+
+
+def examples(firewall: Path, out: Path, model: Path) -> None:
+    """Put the sets together and count them."""
+    dataset = assemble(firewall, SEED)
+    out.mkdir(parents=True, exist_ok=True)
+    _write(out / "examples.jsonl", dataset.train)
+    _write(out / "calibration.jsonl", dataset.calibration)
+    counts = {"seed": SEED, "shared_with_bench": dataset.shared_with_bench}
+    counts |= write_counts(dataset)
+    (model / "counts.json").write_text(json.dumps(counts, indent=1, ensure_ascii=False) + "\n")
+
+
+def ngrams(firewall: Path, out: Path, model: Path) -> None:  # noqa: ARG001: every step has one shape
+    """Fit the n-gram model."""
+    fit_ngrams(_read(out / "examples.jsonl"), seed=SEED).save(model / "ngrams.npz")
+
+
+def calibrate_scales(firewall: Path, out: Path, model: Path) -> None:  # noqa: ARG001
+    """Set stack and thresholds on calibration data."""
+    rows = _read(out / "calibration.jsonl")
+    grams = Ngrams.load(model / "ngrams.npz")
+    encoder = load_encoder(model) if (model / "encoder.onnx").exists() else None
+    user, data = (
+        calibrate.scale_of(calibrate.read_all(grams, encoder, rows, ask)) for ask in (0, 1)
+    )
+    (model / "thresholds.toml").write_text(calibrate.as_toml(user, data))
+
+
+def evaluate_bench(firewall: Path, out: Path, model: Path) -> None:
+    """Report on the benchmark, the calibration attacks by origin, a small sample, and time."""
+    detector = load(model)
+    report = evaluate.evaluation(detector, firewall)
+    rows = _read(out / "calibration.jsonl")
+    texts = [row.text for row in rows if row.user is not None][:400]
+    report["milliseconds"] = {"calibration_texts": evaluate.latency(detector, texts)}
+    (model / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")
+
+
+STEPS: dict[str, Callable[[Path, Path, Path], None]] = {
+    "examples": examples,
+    "ngrams": ngrams,
+    "calibrate": calibrate_scales,
+    "evaluate": evaluate_bench,
+}
+
+
+def _write(path: Path, rows: Iterable[Example]) -> None:
+    lines = (json.dumps(as_row(row), ensure_ascii=False) + "\n" for row in rows)
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _read(path: Path) -> list[Example]:
+    return [Example(**row) for row in read_lines(path)]
+
+
+def main() -> None:
+    """Run one step."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("step", choices=STEPS)
+    parser.add_argument("--firewall", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", type=Path, default=Path("models/injection"))
+    given = parser.parse_args()
+    STEPS[given.step](given.firewall, given.out, given.model)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Sets the scale of scores on calibration data: stack, correction for length, operating points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from strongroom.guard.detectors._encoder import Encoder
+from strongroom.guard.detectors._ngrams import Ngrams
+from strongroom.guard.detectors._scoring import Scale, Thresholds
+from strongroom.guard.detectors.injection_model import InjectionModel
+from strongroom.guard.records import View
+from strongroom.guard.training.corpora import Example
+
+LEVELS = {
+    "monitor": {"user": 0.5, "data": 0.5},
+    "balanced": {"user": 0.5, "data": 0.5},
+    "payments": {"user": 0.5, "data": 0.45},
+    "strict": {"user": 0.3, "data": 0.3},
+}
+"""From which score a detection counts. The scores are bound to false alarms by POINTS."""
+POINTS = ((0.02, 0.3), (0.01, 0.45), (0.003, 0.5))
+"""(share of innocent calibration texts that score higher, score)."""
+SURE = ((0.4, 0.75), (4.0, 0.95), (9.0, 0.999))
+"""(logit above the last point, score): to block asks for a little more than to tell."""
+START = Scale(0.5, 0.5, 1.0, 0.0, -1e9, ((0.0, 0.1), (1.0, 0.9)), ((0.0, 0.1), (1.0, 0.9)))
+MISSED = 0.01
+"""Share of calibration attacks that may stay below `clear`, unseen by the encoder."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Read:
+    """What the models said of each calibration text."""
+
+    ngrams: NDArray[np.float64]
+    encoder: NDArray[np.float64] | None
+    pieces: NDArray[np.int64]
+    attack: NDArray[np.bool_]
+    origins: tuple[str, ...]
+
+
+def read_all(ngrams: Ngrams, encoder: Encoder | None, rows: Sequence[Example], ask: int) -> Read:
+    """Both models on every text that has an answer to the question (0 user, 1 data)."""
+    name = ("user", "data")[ask]
+    asked = [row for row in rows if getattr(row, name) is not None]
+    model = InjectionModel(ngrams, encoder, Thresholds(START, START, LEVELS))
+    judged = [model.read(View(row.text), ask, START) for row in asked]
+    seen = None if encoder is None else np.array([each.encoder or 0.0 for each in judged])
+    return Read(
+        np.array([each.ngrams for each in judged]),
+        seen,
+        np.array([each.pieces for each in judged]),
+        np.array([bool(getattr(row, name)) for row in asked]),
+        tuple(row.origin for row in asked),
+    )
+
+
+def scale_of(read: Read) -> Scale:
+    """The scale for one kind of source."""
+    per_doubling = _per_doubling(read.ngrams, read)
+    scale = replace(START, per_doubling=per_doubling)
+    scale = replace(scale, lone=_knots(_corrected(scale, read.ngrams, read), read))
+    if read.encoder is None:
+        return replace(scale, stacked=scale.lone)
+    stack = LogisticRegression(class_weight="balanced")
+    stack.fit(np.column_stack([read.ngrams, read.encoder]), read.attack)
+    first, second = (round(float(w), 4) for w in stack.coef_[0])
+    both = first * read.ngrams + second * read.encoder
+    clear = round(float(np.quantile(read.ngrams[read.attack], MISSED)), 2)
+    scale = replace(scale, ngrams=first, encoder=second, clear=clear)
+    return replace(scale, stacked=_knots(_corrected(scale, both, read), read))
+
+
+def _corrected(scale: Scale, logits: NDArray[np.float64], read: Read) -> NDArray[np.float64]:
+    return np.array([scale.corrected(a, n) for a, n in zip(logits, read.pieces, strict=True)])
+
+
+def _per_doubling(logits: NDArray[np.float64], read: Read) -> float:
+    """Makes false alarms on long innocent texts as rare as on short ones."""
+    innocent, many = ~read.attack, read.pieces > 1
+    best, least = 0.0, np.inf
+    for step in np.arange(0.0, 1.01, 0.05):
+        moved = logits - step * np.log2(np.maximum(1, read.pieces))
+        line = np.quantile(moved[innocent], 0.99)
+        gap = abs((moved[innocent & many] > line).mean() - (moved[innocent & ~many] > line).mean())
+        if gap < least:
+            best, least = float(step), gap
+    return round(best, 2)
+
+
+def _knots(logits: NDArray[np.float64], read: Read) -> tuple[tuple[float, float], ...]:
+    innocent = logits[~read.attack]
+    quantiles = [(float(np.quantile(innocent, 1 - share)), score) for share, score in POINTS]
+    last = quantiles[-1][0]
+    knots = [(quantiles[0][0] - 6.0, 0.01), *quantiles]
+    knots += [(last + above, score) for above, score in SURE]
+    rising = [knots[0]]
+    for logit, score in knots[1:]:
+        rising.append((round(max(logit, rising[-1][0] + 0.01), 3), score))
+    if any(a >= b for (a, _), (b, _) in pairwise(rising)):
+        raise ValueError("knots do not rise")
+    return tuple(rising)
+
+
+def as_toml(user: Scale, data: Scale) -> str:
+    """thresholds.toml, with what the figures mean."""
+    lines = [
+        "# Written by the recipe from calibration data alone; see README.md beside this file.",
+        "version = 1",
+    ]
+    for name, scale in (("user", user), ("data", data)):
+        lines += ["", f"[{name}]"]
+        lines += [
+            f"{key} = {getattr(scale, key)}"
+            for key in ("ngrams", "encoder", "alone", "per_doubling", "clear")
+        ]
+        lines += [f"stacked = {_listed(scale.stacked)}", f"lone = {_listed(scale.lone)}"]
+    lines += ["", "[levels]"]
+    lines += [
+        f"{level} = {{ user = {at['user']}, data = {at['data']} }}" for level, at in LEVELS.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _listed(knots: tuple[tuple[float, float], ...]) -> str:
+    return "[" + ", ".join(f"[{logit:.3f}, {score}]" for logit, score in knots) + "]"

@@ -1,0 +1,99 @@
+"""Builds examples from our grammars: plain, combined, placed in documents, lightly disguised."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from strongroom.guard.detectors._windows import segments_of
+from strongroom.guard.training.corpora import Example
+from strongroom.guard.training.grammar import PLACE, Family, read_grammar
+from strongroom.guard.training.surface import disguised, varied
+
+GRAMMARS = (
+    "hard_negatives_en.yaml",
+    "everyday_en.yaml",
+    "banking_en.yaml",
+    "attacks_en.yaml",
+    "orders_in_data_en.yaml",
+    "sabotage.yaml",
+    "multilingual.yaml",
+)
+
+
+def plain(per_family: int, *, held_out: bool, rng: random.Random) -> Iterator[Example]:
+    """Texts of every family as a user or a document may bring them."""
+    for name in GRAMMARS:
+        for family in read_grammar(name):
+            part = family.part(held_out=held_out)
+            for text in part.texts(_fair(per_family, family), rng):
+                yield Example(varied(text, rng), family.user, family.data, family.name)
+
+
+def _fair(per_family: int, family: Family) -> int:
+    """More texts from families with more lines: variety, not repetition."""
+    return max(20, per_family * len(family.lines) // 15)
+
+
+def in_documents(
+    count: int, orders: Sequence[Example], *, held_out: bool, rng: random.Random
+) -> Iterator[Example]:
+    """Documents, half of them clean; the others carry an order at their place, start or end."""
+    families = read_grammar("documents.yaml")
+    for family in families:
+        part = family.part(held_out=held_out)
+        for text in part.texts(count // len(families), rng):
+            yield Example(re.sub(" +", " ", text.replace(PLACE, "")), 0, 0, family.name)
+            order = rng.choice(orders)
+            carrier = placed(text, order.text, rng)
+            origin = f"{family.name}+{order.origin}"
+            yield Example(carrier, order.user, None, origin, order.weight)
+            for piece in _carrying(carrier, order.text)[:2]:
+                yield Example(piece, None, 1, origin, order.weight)
+
+
+def _carrying(carrier: str, order: str) -> list[str]:
+    """The segments that are mostly the order."""
+    start = carrier.find(order)
+    end = start + len(order)
+    return [
+        piece.text
+        for piece in segments_of(carrier, 50)
+        if min(end, piece.end) - max(start, piece.start) >= 0.6 * len(piece.text)
+    ]
+
+
+def placed(document: str, order: str, rng: random.Random) -> str:
+    """The document with the order in it."""
+    spot = rng.random()
+    if PLACE in document and spot < 0.6:
+        return document.replace(PLACE, order)
+    document = document.replace(PLACE, "").strip()
+    gap = rng.choice(["\n", " ", "\n\n"])
+    if spot < 0.8:
+        return document + gap + order
+    return order + gap + document
+
+
+def pairs(examples: Sequence[Example], count: int, rng: random.Random) -> Iterator[Example]:
+    """Two user texts one after the other; an attack anywhere makes an attack of both."""
+    usable = [each for each in examples if each.user is not None and len(each.text) < 300]
+    innocent = [each for each in usable if each.user == 0]
+    weights = [each.weight for each in usable]
+    for second in rng.choices(usable, weights, k=count):
+        first = rng.choice(innocent)
+        if rng.random() < 0.3:
+            first, second = second, first
+        text = first.text + rng.choice([" ", "\n", ". ", "\n\n"]) + second.text
+        attack = max(first.user or 0, second.user or 0)
+        origin = f"{first.origin}&{second.origin}"
+        yield Example(text, attack, None, origin)
+
+
+def in_disguise(attacks: Sequence[Example], count: int, rng: random.Random) -> Iterator[Example]:
+    """Short attacks and innocent texts in disguise, so that the disguise itself proves nothing."""
+    short = [each for each in attacks if len(each.text) < 120 and each.user is not None]
+    for each in rng.sample(short, min(count, len(short))):
+        yield replace(each, text=disguised(each.text, rng), origin=f"{each.origin}~")
