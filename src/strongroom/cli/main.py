@@ -33,6 +33,7 @@ VERBS: Final = {
     "open": "Verify a sealed version, then decrypt it.",
     "verify": "Check an audit bundle offline, trusting nothing but the trust policy.",
     "report": "Write the audit bundle or the engineer's passport.",
+    "guard": "Judge what goes into a language model and comes out: allow, flag, mask, block.",
     "ledger": "Inspect and verify the transparency log.",
     "keys": "Make and list keys, and say who may sign what.",
 }

@@ -21,7 +21,10 @@ MAX_KEPT: Final = 30_000
 MAX_MARKS: Final = 2
 """Accents on one letter that some language uses; more are decoration (`zalgo`)."""
 
-ZERO_WIDTH: Final = "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200d\u2060-\u2064\u206a-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+ZERO_WIDTH: Final = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200d\u2060-\u2064\u206a-\u206f"
+    "\u3164\ufeff\uffa0\ufff9-\ufffb"
+)
 BIDI: Final = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
 SELECTORS: Final = "\u180b-\u180d\ufe00-\ufe0f\U000e0100-\U000e01ef"
 TAGS: Final = "\U000e0000-\U000e007f"

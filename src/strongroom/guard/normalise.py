@@ -143,9 +143,11 @@ def _children(parent: View) -> list[View]:
             text, trail = _next(text, trail, decoder, pieces)
     if text != parent.text or trail is not parent.trail:
         children.append(_view(text, trail))
-    for decoder in TOLD_BY_OUTCOME:
-        if pieces := decoder.decode(parent.text):
-            children.append(_view(*_next(parent.text, parent.trail, decoder, pieces)))
+    children += [
+        _view(*_next(parent.text, parent.trail, decoder, pieces))
+        for decoder in TOLD_BY_OUTCOME
+        if (pieces := decoder.decode(parent.text))
+    ]
     return children
 
 

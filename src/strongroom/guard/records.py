@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from strongroom.guard.spans import IDENTITY, Trail
 
@@ -74,6 +74,9 @@ class Grounds:
     """Classification labels of the house, besides those that everybody uses."""
 
 
+NO_GROUNDS: Final = Grounds()
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One text from one source, and its readings."""
@@ -84,7 +87,7 @@ class Message:
     """The plain reading first; never empty."""
     language: str | None = None
     """ISO 639-1 code, where known."""
-    grounds: Grounds = Grounds()
+    grounds: Grounds = NO_GROUNDS
 
 
 @dataclass(frozen=True, slots=True)

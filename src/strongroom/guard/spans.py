@@ -112,7 +112,8 @@ class Told(Trail):
 
 def splice(text: str, pieces: Iterable[Piece]) -> str:
     """The text with each piece replaced."""
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     for piece in pieces:
         parts += (text[at : piece.start], piece.text)
         at = piece.end

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib import resources
-from string import ascii_lowercase as ALPHABET
+from string import ascii_lowercase
 from typing import Final
 
 from strongroom.guard.folding import folded
 
+ALPHABET: Final = ascii_lowercase
 LEAST: Final = 4
 """Letters of a word that is no accident in disguise."""
 LONGEST: Final = 20
@@ -35,9 +36,9 @@ def rotated(text: str, by: int) -> str:
 
 
 @cache
-def _rotation(by: int) -> dict[int, str]:
+def _rotation(by: int) -> dict[int, int]:
     moved = ALPHABET[by:] + ALPHABET[:by]
-    return dict(str.maketrans(ALPHABET + ALPHABET.upper(), moved + moved.upper()))
+    return str.maketrans(ALPHABET + ALPHABET.upper(), moved + moved.upper())
 
 
 def mirrored_alphabet(text: str) -> str:
@@ -86,11 +87,12 @@ def segmented(letters: str) -> list[str] | None:
     lower = letters.lower()
     best: list[tuple[int, int]] = [(0, 0)]
     for end in range(1, len(lower) + 1):
-        options = [(best[end - 1][0] + 3, end - 1)]
-        for start in range(max(0, end - LONGEST), end - 1):
-            if lower[start:end] in vocabulary():
-                options.append((best[start][0], start))
-        best.append(min(options))
+        options = [
+            (best[start][0], start)
+            for start in range(max(0, end - LONGEST), end - 1)
+            if lower[start:end] in vocabulary()
+        ]
+        best.append(min([*options, (best[end - 1][0] + 3, end - 1)]))
     if best[-1][0] > len(letters):
         return None
     words, end = [], len(lower)

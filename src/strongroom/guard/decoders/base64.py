@@ -23,7 +23,7 @@ _URL_ALPHABET: Final = str.maketrans("-_", "+/")
 
 
 def decode(text: str) -> Sequence[Piece]:
-    """Blobs that say something; where a whole one does not, its parts between `/`, `-` and lines."""
+    """Blobs that say something; of others, the parts between `/`, `-` and lines that do."""
     if not _LONG.holds(text, b"b" * 12):
         return ()
     pieces: list[Piece] = []

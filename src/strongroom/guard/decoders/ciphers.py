@@ -1,4 +1,4 @@
-"""Letters moved through the alphabet (ROT13 and every other shift, Atbash), text backwards or upside down.
+"""Letters moved through the alphabet (ROT13, other shifts, Atbash); text backwards or upside down.
 
 A word of the vocabulary in disguise is what tells them; two such words are no accident, or three
 for the shifts that nobody uses.

@@ -1,4 +1,4 @@
-"""Text carried by characters that nobody sees: variation selectors as bytes, zero widths as bits."""
+"""Text in characters that nobody sees: variation selectors as bytes, zero widths as bits."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ UNSTRUCTURED: Final = 140
 """ISO 20022: characters of one `Ustrd`; a full one goes on in the next."""
 _TAG: Final = re.compile(r"</?([A-Za-z][\w:.-]{0,60})(?:\s[^<>]{0,2000})?/?>")
 _INLINE: Final = frozenset(
-    "a abbr b bdi bdo big cite code del em font i ins kbd mark q s samp small span strong sub sup "
-    "tt u var wbr".split()
-)
+    ("a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "del", "em", "font", "i", "ins", "kbd",
+     "mark", "q", "s", "samp", "small", "span", "strong", "sub", "sup", "tt", "u", "var", "wbr")
+)  # fmt: skip
 """Tags that stand inside a word without cutting it."""
 _HIDING: Final = re.compile(
     r"<([A-Za-z][\w-]{0,30})\s[^<>]{0,1000}?(?:"

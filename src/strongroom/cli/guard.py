@@ -1,0 +1,185 @@
+"""`strongroom guard`: judge texts and conversations; try a policy on its own examples."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from strongroom.cli.output import Format, FormatOption, people, write_json
+from strongroom.domain.errors import InputError
+from strongroom.guard.detectors.catalog import roster
+from strongroom.guard.drivers import Guard
+from strongroom.guard.engine import Question
+from strongroom.guard.exchange import MAX_LINE, Verdict, check_lines
+from strongroom.guard.policy import Policy, default_policy, load_policy
+from strongroom.guard.records import Action, Grounds, Source
+
+app = typer.Typer(no_args_is_help=True, help="Judge what goes into a language model and comes out.")
+policies = typer.Typer(no_args_is_help=True, help="Look after guard policies.")
+app.add_typer(policies, name="policy")
+STYLE = {Action.ALLOW: "green", Action.FLAG: "yellow", Action.MASK: "magenta", Action.BLOCK: "red"}
+
+PolicyOption = Annotated[
+    Path | None,
+    typer.Option("--policy", metavar="FILE", help="A guard policy; the balanced level without."),
+]
+
+
+class Output(StrEnum):
+    """How `check` prints its result."""
+
+    TEXT = "text"
+    JSONL = "jsonl"
+    JSON = "json"
+
+
+@app.command()
+def check(
+    source_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--input", metavar="FILE.jsonl", help="A text or conversation a line; - is stdin."
+        ),
+    ] = None,
+    text: Annotated[str | None, typer.Option("--text", help="One text.")] = None,
+    source: Annotated[
+        Source, typer.Option("--source", help="Who speaks the one text.")
+    ] = Source.USER,
+    policy_file: PolicyOption = None,
+    form: Annotated[
+        Output, typer.Option("--format", help="jsonl prints one JSON object a line.")
+    ] = Output.TEXT,
+) -> None:
+    """Judge texts: allow, flag, mask or block.
+
+    Exit 0 all clean, 1 something found, 2 could not tell.
+    """
+    if (source_file is None) == (text is None):
+        raise InputError("give either --input FILE or --text TEXT")
+    guard = _guard(policy_file)
+    verdicts = check_lines(_lines(source_file, text, source), guard)
+    raise typer.Exit(_print(verdicts, form))
+
+
+@policies.command("test")
+def policy_test(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A guard policy.")],
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Try a policy on its own examples.
+
+    Exit 0 all as said, 1 some not, 2 it has none or is broken.
+    """
+    guard = _guard(file)
+    own = guard.policy.file
+    grounds = Grounds(own.canaries, hosts=own.hosts, labels=own.labels)
+    results = [
+        (example, guard.judge(Question(example.text, example.source, grounds)))
+        for example in own.examples
+    ]
+    wrong = sum(example.action is not judged.action for example, judged in results)
+    if form is Format.JSON:
+        rows = [
+            {"source": e.source.value, "expected": e.action.value, "action": j.action.value,
+             "score": j.score, "kinds": sorted({d.kind for d in j.detections})}
+            for e, j in results
+        ]  # fmt: skip
+        write_json({"policy": str(guard.policy.digest), "examples": rows, "wrong": wrong})
+    else:
+        table = Table("", "source", "expected", "action", "score", "text")
+        for example, judged in results:
+            fine = example.action is judged.action
+            mark = Text("ok", style="green") if fine else Text("WRONG", style="bold red")
+            table.add_row(
+                mark, example.source.value, example.action.value, judged.action.value,
+                f"{judged.score:.2f}", Text(example.text[:60]),
+            )  # fmt: skip
+        Console(highlight=False).print(table)
+        people.print(f"{len(results)} examples, {wrong} wrong; policy {guard.policy.digest}")
+    if not results:
+        people.print("the policy has no examples: add `examples:`", style="magenta")
+    raise typer.Exit(2 if not results else int(wrong > 0))
+
+
+def _guard(policy_file: Path | None) -> Guard:
+    policy: Policy = default_policy() if policy_file is None else load_policy(policy_file)
+    there = roster(policy.file.model)
+    for note in there.notes:
+        people.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
+    guard = Guard(policy, there.detectors, _today)
+    guard.judge(Question("Tables are read before the first text, not on its time: é 12345678."))
+    return guard
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _lines(source_file: Path | None, text: str | None, source: Source) -> Iterator[bytes]:
+    if source_file is None:
+        yield json.dumps({"id": 1, "text": text, "source": source.value}).encode()
+    elif str(source_file) == "-":
+        yield from _bounded(sys.stdin.buffer)
+    else:
+        try:
+            with source_file.open("rb") as file:
+                yield from _bounded(file)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error}", where=str(source_file)) from error
+
+
+def _bounded(file: BinaryIO) -> Iterator[bytes]:
+    """Lines; of one that is too long only so much as shows it, and the rest is passed over."""
+    while line := file.readline(MAX_LINE + 1):
+        yield line
+        while len(line) > MAX_LINE and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE + 1)
+
+
+def _print(verdicts: Iterable[Verdict], form: Output) -> int:
+    """Print each verdict as it comes; the exit code of all."""
+    out = Console(highlight=False)
+    looked = found = failed = 0
+    documents = []
+    for verdict in verdicts:
+        looked, failed = looked + 1, failed + verdict.failed
+        found += verdict.action is not Action.ALLOW
+        if form is Output.JSONL:
+            line = json.dumps(verdict.document, ensure_ascii=False, separators=(",", ":"))
+            sys.stdout.write(line.encode("utf-8", "replace").decode() + "\n")
+        elif form is Output.JSON:
+            documents.append(verdict.document)
+        else:
+            _show(verdict, out)
+    if form is Output.JSON:
+        write_json(documents)
+    if not looked:
+        people.print(Text("nothing was looked at", style="magenta"))
+    return 2 if failed or not looked else int(found > 0)
+
+
+def _show(verdict: Verdict, out: Console) -> None:
+    document = verdict.document
+    name = "" if document["id"] is None else f"{document['id']}  "
+    action = Text(f"{verdict.action.value:6}", style=STYLE[verdict.action])
+    out.print(Text.assemble(action, f"  {document['score']:.2f}  {name}"), soft_wrap=True)
+    for detection in document["detections"]:
+        a, b = detection["span"]
+        how = f" through {' › '.join(detection['decoded'])}" if detection["decoded"] else ""
+        what = f"        {detection['kind']} {detection['score']:.2f} at {a}-{b}{how}"
+        out.print(Text.assemble(what, (f"  {detection['detector']}", "dim")), soft_wrap=True)
+    for failure in (document.get("error"), *document.get("failures", ())):
+        if failure:
+            out.print(Text(f"        {failure}", style="red"), soft_wrap=True)
+    if verdict.action is Action.MASK:
+        out.print(Text(f"        {document['text']}"), soft_wrap=True)

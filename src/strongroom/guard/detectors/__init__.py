@@ -1,0 +1,1 @@
+"""One file a detector; each has a class and `load()`."""

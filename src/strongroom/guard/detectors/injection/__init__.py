@@ -1,0 +1,1 @@
+"""Orders to an assistant: classes of words in many languages, rules over classes."""

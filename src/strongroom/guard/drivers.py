@@ -1,0 +1,83 @@
+"""Drives conversations: runs detectors, holds the clock, turns crashes into answers."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import islice
+from typing import Final, TypeAlias
+
+from strongroom.guard.engine import Answer, Conversation, Inspect, Question, judge
+from strongroom.guard.policy import Policy
+from strongroom.guard.records import Detection, Detector, Judgement
+
+MAX_DETECTIONS: Final = 1_000
+"""Of one detector in one message; there is enough to act on."""
+Run: TypeAlias = Callable[[Inspect], Answer]
+log = logging.getLogger(__name__)
+
+
+def here(ask: Inspect) -> Answer:
+    """Run a detector in this thread, for as long as it takes."""
+    detector = ask.detector
+    try:
+        detections = tuple(_first(detector.inspect(ask.message)))
+    except Exception as error:  # noqa: BLE001 - a detector may be anybody's plug-in
+        # The message may quote the text that is judged: logs hold its type only.
+        log.error(  # noqa: TRY400
+            "detector %s@%s crashed: %s", detector.name, detector.version, type(error).__name__
+        )
+        return Answer(failed=f"crashed: {type(error).__name__}")
+    return Answer(detections)
+
+
+def _first(detections: Iterable[Detection]) -> list[Detection]:
+    return list(islice(detections, MAX_DETECTIONS))
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """Runs a detector in a pool and waits so long for it, not longer."""
+
+    pool: Executor
+    seconds: float
+
+    def __call__(self, ask: Inspect) -> Answer:
+        """Its answer, or that it took too long. A detector that is late goes on in its thread."""
+        future = self.pool.submit(here, ask)
+        try:
+            return future.result(self.seconds)
+        except TimeoutError:
+            future.cancel()
+            return Answer(failed=f"took longer than {self.seconds * 1000:.0f} ms")
+
+
+def drive(conversation: Conversation, run: Run = here) -> Judgement:
+    """Answer the engine until it has judged, and measure how long that took."""
+    started = time.perf_counter_ns()
+    try:
+        ask = next(conversation)
+        while True:
+            ask = conversation.send(run(ask))
+    except StopIteration as done:
+        judgement: Judgement = done.value
+    return replace(judgement, micros=(time.perf_counter_ns() - started) // 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A policy and its detectors, ready to judge."""
+
+    policy: Policy
+    detectors: Sequence[Detector]
+    today: Callable[[], date]
+    """For the end dates of the allow-list."""
+    run: Run = here
+
+    def judge(self, question: Question) -> Judgement:
+        """Judge one text."""
+        return drive(judge(question, self.policy, self.detectors, self.today()), self.run)

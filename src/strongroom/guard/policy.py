@@ -1,0 +1,266 @@
+"""A guard policy: what is done about what is found. It comes from files, never from requests.
+
+version: 1
+name: support-chat
+level: balanced            # monitor, balanced, strict, payments
+actions:                   # changes to the level, by kind and source
+  pii.email: {any: {mask: 0.7}}
+allow:                     # somebody answers for each, until a day
+  - {kind: pii.email, text: help@bank.example, owner: ana, reason: our own, until: 2027-06-30}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from strongroom.domain.digests import Digest, sha256
+from strongroom.domain.errors import InputError
+from strongroom.governance.problems import Problem, as_error
+from strongroom.governance.shape import validate
+from strongroom.governance.strict_yaml import MAX_BYTES, read_yaml
+from strongroom.guard.folding import folded
+from strongroom.guard.normalise import Limits
+from strongroom.guard.records import Action, Detection, Source
+
+ANY: Final = "any"
+Score = Annotated[float, Field(ge=0, le=1)]
+Text = Annotated[str, Field(min_length=1, max_length=4_000)]
+Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=80)]
+
+
+class Level(StrEnum):
+    """How much is done; each is a table in `levels.yaml`."""
+
+    MONITOR = "monitor"
+    BALANCED = "balanced"
+    STRICT = "strict"
+    PAYMENTS = "payments"
+
+
+class ModelUse(StrEnum):
+    """Whether the trained detector must be there."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    OFF = "off"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Steps(_Part):
+    """From which score on an action is taken."""
+
+    flag: Score | None = None
+    mask: Score | None = None
+    block: Score | None = None
+
+
+class BySource(_Part):
+    """Steps for each source; `any` is every one that is not named."""
+
+    any: Steps | None = None
+    system: Steps | None = None
+    user: Steps | None = None
+    context: Steps | None = None
+    tool_result: Steps | None = None
+    output: Steps | None = None
+
+
+class Allowed(_Part):
+    """One thing that is let pass: somebody answers for it, until a day."""
+
+    kind: Kind
+    text: Text
+    """A detection passes whose place reads as a part of this."""
+    owner: Text
+    reason: Text
+    until: date
+    """The last day on which it counts."""
+
+
+class Example(_Part):
+    """A text and what must become of it; `strongroom guard policy test` tries them."""
+
+    text: str
+    source: Source = Source.USER
+    action: Action
+
+
+class Bounds(_Part):
+    """How much work one text may make; what exceeds it is a detection of kind `limit`."""
+
+    chars: Annotated[int, Field(ge=1, le=4_000_000)] = Limits().chars
+    depth: Annotated[int, Field(ge=1, le=12)] = Limits().depth
+    views: Annotated[int, Field(ge=1, le=64)] = Limits().views
+    decoded_chars: Annotated[int, Field(ge=1, le=16_000_000)] = Limits().decoded_chars
+    milliseconds: Annotated[int, Field(ge=1, le=60_000)] = 1_000
+    """For one detector, where the driver can stop it."""
+
+
+class PolicyFile(_Part):
+    """The file as people write it."""
+
+    version: Literal[1]
+    name: Text = "default"
+    level: Level = Level.BALANCED
+    enforce: bool | None = None
+    """False: everything is judged and told, nothing masked or blocked."""
+    on_failure: Literal["block", "flag"] | None = None
+    model: ModelUse = ModelUse.OPTIONAL
+    limits: Bounds = Bounds()
+    actions: dict[Kind, BySource] = Field(default_factory=dict)
+    allow: tuple[Allowed, ...] = ()
+    canaries: tuple[Annotated[str, Field(min_length=8, max_length=200)], ...] = ()
+    hosts: tuple[Text, ...] = ()
+    labels: tuple[Annotated[str, Field(min_length=3, max_length=80)], ...] = ()
+    examples: tuple[Example, ...] = ()
+
+
+class LevelTable(_Part):
+    """One level of `levels.yaml`."""
+
+    enforce: bool
+    on_failure: Literal["block", "flag"]
+    actions: dict[Kind, BySource]
+
+
+class _LevelsFile(_Part):
+    version: Literal[1]
+    levels: dict[Level, LevelTable]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is done about what is found."""
+
+    file: PolicyFile
+    actions: Mapping[str, BySource]
+    """The level's, with the policy's own on top."""
+    enforce: bool
+    on_failure: Action
+    digest: Digest
+    """Of the file's bytes and of the levels that it builds on."""
+
+    @property
+    def limits(self) -> Limits:
+        """For the normaliser."""
+        own = self.file.limits
+        return Limits(own.chars, own.depth, own.views, own.decoded_chars)
+
+    def steps(self, kind: str, source: Source) -> Steps | None:
+        """The steps of the longest kind that fits; None if nothing is done about it."""
+        parts = kind.split(".")
+        for end in range(len(parts), 0, -1):
+            by_source = self.actions.get(".".join(parts[:end]))
+            if by_source is not None:
+                own: Steps | None = getattr(by_source, source.value)
+                return own if own is not None else by_source.any
+        return None
+
+    def action_on(self, detection: Detection, source: Source) -> Action:
+        """What is done about one detection, as if everything were enforced."""
+        steps = self.steps(detection.kind, source)
+        if steps is None:
+            return Action.ALLOW
+        for action in (Action.BLOCK, Action.MASK, Action.FLAG):
+            least = getattr(steps, action.value)
+            if least is not None and detection.score >= least:
+                return action
+        return Action.ALLOW
+
+    def allows(self, detection: Detection, text: str, today: date) -> bool:
+        """Whether the allow-list lets a detection in this text pass."""
+        if detection.decoded or detection.kind.startswith("limit"):
+            return False
+        value = folded(text[slice(*detection.span)]).strip()
+        return bool(value) and any(
+            (detection.kind == entry.kind or detection.kind.startswith(f"{entry.kind}."))
+            and today <= entry.until
+            and value in folded(entry.text)
+            for entry in self.file.allow
+        )
+
+
+def read_policy(data: bytes, *, where: str = "policy") -> Policy:
+    """A policy from untrusted bytes. Raises InputError with every problem, its line and field."""
+    tree = read_yaml(data)
+    if tree.problems:
+        raise as_error(tree.problems, tree.lines, where)
+    value: Any = tree.value
+    if not isinstance(value, dict):
+        problem = Problem((), "expected a mapping of fields", "begin with `version: 1`")
+        raise as_error([problem], tree.lines, where)
+    file, problems = validate(PolicyFile, value, ())
+    problems += _contradictions(file)
+    if file is None or problems:
+        raise as_error(problems, tree.lines, where)
+    return _policy(file, data)
+
+
+def load_policy(path: Path) -> Policy:
+    """A policy from a file. Raises InputError."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read: {error}", where=str(path)) from error
+    return read_policy(data, where=str(path))
+
+
+@cache
+def default_policy() -> Policy:
+    """The balanced level and nothing else."""
+    return read_policy(b"version: 1\n", where="the default policy")
+
+
+def _contradictions(file: PolicyFile | None) -> list[Problem]:
+    """What the parts allow and the whole does not."""
+    problems: list[Problem] = []
+    if file is None:
+        return problems
+    for kind, by_source in file.actions.items():
+        for source, steps in by_source:
+            if steps is None:
+                continue
+            for milder, harder in (("flag", "mask"), ("flag", "block"), ("mask", "block")):
+                low, high = getattr(steps, milder), getattr(steps, harder)
+                if low is not None and high is not None and low > high:
+                    what = f"{milder} from {low:g} on is never taken: {harder} begins at {high:g}"
+                    problems.append(Problem(("actions", kind, source), what, "swap them"))
+    if file.model is ModelUse.OFF and file.level is Level.PAYMENTS and file.enforce is not False:
+        what = "the payments level is not enforced without the model"
+        problems.append(Problem(("model",), what, "write `model: optional` or `required`"))
+    return problems
+
+
+def _policy(file: PolicyFile, data: bytes) -> Policy:
+    source, levels = _levels()
+    level = levels[file.level]
+    actions = dict(level.actions)
+    for kind, own in file.actions.items():
+        base = actions.get(kind, BySource())
+        actions[kind] = base.model_copy(update={s: v for s, v in own if v is not None})
+    failure = file.on_failure or level.on_failure
+    enforce = level.enforce if file.enforce is None else file.enforce
+    return Policy(file, actions, enforce, Action(failure), sha256(data + b"\0" + source))
+
+
+@cache
+def _levels() -> tuple[bytes, Mapping[Level, LevelTable]]:
+    data = resources.files("strongroom.guard").joinpath("levels.yaml").read_bytes()
+    tree = read_yaml(data)
+    file, problems = validate(_LevelsFile, tree.value, ())
+    if file is None or problems or tree.problems:
+        raise as_error([*tree.problems, *problems], tree.lines, "levels.yaml")
+    return data, file.levels
