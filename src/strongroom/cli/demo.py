@@ -21,7 +21,8 @@ from strongroom.cli.gate import show as show_decision
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.decision import Verdict
 from strongroom.domain.errors import ConflictError, InputError
-from strongroom.payments.demo import HOME, Own, Simulated, Told, play
+from strongroom.payments.demo import HOME, Told, play
+from strongroom.payments.sources import Own, Simulated
 from strongroom.registry.deciding import Decided
 
 app = typer.Typer(add_completion=False)

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -29,9 +28,7 @@ from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import Loaded, load_manifest
 from strongroom.home.home import Home
 from strongroom.keys.trust import Role, TrustPolicy
-from strongroom.payments import fraud, own_data
-from strongroom.payments.features import with_features
-from strongroom.payments.simulator import simulate
+from strongroom.payments.sources import TRAINER, Source
 from strongroom.registry.deciding import Decided, put_before_gate
 from strongroom.registry.opening import Opened
 from strongroom.registry.registry import Registry
@@ -41,66 +38,9 @@ from strongroom.report.verify import Verification, verify_bundle
 from strongroom.storage.files import write_file
 
 HOME: Final = "store"
-TRAINER: Final = "erin"
 APPROVERS: Final = ("bob", "carol")
 RETRAINED: Final = 1
 """Added to the seed for the model that comes after the mended one."""
-
-
-class Source(Protocol):
-    """Where the two models of the story come from."""
-
-    def careless(self, folder: Path) -> Path:
-        """Hand in the careless model; returns the manifest's path."""
-        ...
-
-    def mended(self, folder: Path, seed: int) -> Path:
-        """Hand in the mended model, trained with that seed."""
-        ...
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """Payments from our simulator."""
-
-    seed: int
-
-    @cached_property
-    def table(self) -> pl.DataFrame:
-        """About a million payments with features."""
-        return with_features(simulate(fraud.SIMULATION))
-
-    def careless(self, folder: Path) -> Path:
-        """See `fraud.write_careless`."""
-        who = fraud.identity()
-        return fraud.write_careless(folder, self.table, seed=self.seed, who=who, trained_by=TRAINER)
-
-    def mended(self, folder: Path, seed: int) -> Path:
-        """See `fraud.write_mended`."""
-        who = fraud.identity()
-        return fraud.write_mended(folder, self.table, seed=seed, who=who, trained_by=TRAINER)
-
-
-@dataclass(frozen=True)
-class Own:
-    """A table and a manifest of the user's."""
-
-    data: Path
-    manifest: Path
-    seed: int
-
-    @cached_property
-    def read(self) -> own_data.OwnData:
-        """Both, checked against each other."""
-        return own_data.read_own_data(self.data, self.manifest)
-
-    def careless(self, folder: Path) -> Path:
-        """See `own_data.write_careless`."""
-        return own_data.write_careless(folder, self.read, seed=self.seed)
-
-    def mended(self, folder: Path, seed: int) -> Path:
-        """See `own_data.write_mended`."""
-        return own_data.write_mended(folder, self.read, seed=seed)
 
 
 class Audience(Protocol):
