@@ -28,7 +28,7 @@ from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import Loaded, load_manifest
 from strongroom.home.home import Home
 from strongroom.keys.trust import Role, TrustPolicy
-from strongroom.payments.sources import TRAINER, Source
+from strongroom.payments.sources import Source
 from strongroom.registry.deciding import Decided, put_before_gate
 from strongroom.registry.opening import Opened
 from strongroom.registry.registry import Registry
@@ -135,7 +135,8 @@ class _Stage:
         """Trained in a hurry, handed in, and refused."""
         self.audience.scene("A fraud model, trained in a hurry")
         loaded = load_manifest(source.careless(self.out / "first"))
-        self.audience.say(f"{TRAINER} hands in {loaded.folder}")
+        trainer = loaded.system.model.trained_by if loaded.system.model else "somebody"
+        self.audience.say(f"{trainer} hands in {loaded.folder}")
         self._assess(loaded)
         self.audience.scene("May it go live?")
         return _Version(loaded, self._decide(loaded, Stage.PRODUCTION))
