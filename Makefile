@@ -22,10 +22,10 @@ demo: setup ## the whole hall on a payment-fraud model, in about a minute
 	$(BIN)/strongroom demo
 
 test: setup ## the everyday suite
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-slow: setup ## the long ones: kill tests, fuzzing, real data
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n auto --dist loadfile
 
 check: setup ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
