@@ -129,9 +129,13 @@ class PickleJudge:
         """A persistent id is asked for."""
         if not self._persistent:
             self._add(persistent(render(pid), offset))
-        for item in pid.items if isinstance(pid, Box) else ():
-            if isinstance(item, Global) and not item.allowed:
-                self._call_symbol(item, pid, offset)  # old torch calls the storage type
+        items = pid.items if isinstance(pid, Box) else []
+        symbols = [item for item in items if isinstance(item, Global)]
+        if self._persistent and items[:1] == ["module"] and symbols:
+            return symbols[0]  # old torch names a class together with its source
+        for symbol in symbols:
+            if not symbol.allowed:
+                self._call_symbol(symbol, pid, offset)  # old torch calls the storage type
         return Persistent(pid)
 
     def extension(self, code: int, offset: int) -> Any:

@@ -101,7 +101,7 @@ class Box:
     def _look_at(self, keys: list[Any]) -> None:
         for key in keys:
             if type(key) is str:
-                if key in _METHODS or (key[:2] == "__" and key not in _HARMLESS):
+                if key in _METHODS:
                     self.special = key
             elif isinstance(key, Made | Persistent):
                 self.special = "a computed name"
@@ -131,11 +131,28 @@ def boxed(kind: str, items: list[Any]) -> Box:
     return box
 
 
-_METHODS: Final = frozenset({"append", "extend", "add", "update"})
-"""Methods that unpicklers look up on the instance and call."""
-_HARMLESS: Final = frozenset(
-    {"__doc__", "__module__", "__name__", "__qualname__", "__wrapped__", "__annotations__"}
+_METHODS: Final = frozenset(
+    {
+        "append",
+        "extend",
+        "add",
+        "__setstate__",
+        "__class__",
+        "__dict__",
+        "__reduce__",
+        "__reduce_ex__",
+    }
+    | {
+        "__call__",
+        "__init__",
+        "__new__",
+        "__del__",
+        "__getattr__",
+        "__getattribute__",
+        "__getstate__",
+    }
 )
+"""Attributes that unpicklers look up on an instance and call, and their kin."""
 
 _BRACKETS: Final = {
     "tuple": ("(", ")"),

@@ -98,8 +98,8 @@ def directory(file: Seekable, budget: Budget) -> Directory:
         raise Truncated
     file.seek(end)
     _, _, _, _, count, length, start, comment = _EOCD.unpack(file.read(_EOCD.size))
-    if MAX in (length, start) or count == 0xFFFF:
-        count, length, start, at = _zip64(file, end)
+    if (wide := _zip64(file, end)) is not None:
+        count, length, start, at = wide
         shift = at - length - start
     else:
         shift = end - length - start
@@ -111,11 +111,12 @@ def directory(file: Seekable, budget: Budget) -> Directory:
     return Directory(entries, start + shift, end + _EOCD.size + comment, shift, size)
 
 
-def _zip64(file: Seekable, end: int) -> tuple[int, int, int, int]:
+def _zip64(file: Seekable, end: int) -> tuple[int, int, int, int] | None:
+    """The wide end record, which counts wherever its locator stands before the plain one."""
     file.seek(max(end - 20, 0))
     locator = file.read(20)
     if locator[:4] != b"PK\x06\x07":
-        raise Truncated
+        return None
     at = struct.unpack("<Q", locator[8:16])[0]
     file.seek(at)
     record = file.read(_EOCD64.size)

@@ -4,6 +4,7 @@ import gzip
 import inspect
 import io
 import pickle as real
+import struct
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from sklearn.neighbors import BallTree, KDTree
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils import all_estimators
+from tests.assess.scanner.specimens.containers import torch_zip
 
 ROWS = 60
 _RNG = np.random.default_rng(0)
@@ -137,3 +139,13 @@ def other_files(folder) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("model.txt", booster.model_to_string())
     yield "model.zip", buffer.getvalue()
+    yield "state_dict.pt", wide(torch_zip(real.dumps({"layer": [0.5]}, 2)))
+
+
+def wide(archive):
+    """The archive with the wide end records that PyTorch always writes."""
+    end = archive.rindex(b"PK\x05\x06")
+    _, _, _, _, count, size, start, _ = struct.unpack("<4s4H2LH", archive[end : end + 22])
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, start)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, end, 1)
+    return archive[:end] + record + locator + archive[end:]

@@ -22,9 +22,12 @@ _MODULE: Final = ("CVE-2025-1550", "CVE-2025-8747", "CVE-2025-9906", "CWE-502")
 _MODULES: Final = re.compile(
     r"(tf_)?keras(\.src|\.api)?(\._v2|\._v1)?"
     r"(\.(layers|activations|initializers|regularizers|constraints|losses|metrics|optimizers|models|"
-    r"engine|dtype_policies|mixed_precision|random|quantizers|callbacks|legacy|trainers|wrappers)"
+    r"engine|dtype_policies|mixed_precision|random|quantizers|callbacks|legacy|trainers|wrappers|"
+    r"backend\.[a-z]+\.optimizers)"
     r"(\.[a-z0-9_]+)*)?\Z"
 )
+_OPERATIONS: Final = re.compile(r"keras(\.src)?\.ops(\.[a-z_]+)*\Z")
+"""Mathematical operations, where they are classes; functions of these modules are not layers."""
 _PLAIN_BUILTINS: Final = frozenset(
     {"__tuple__", "__ellipsis__", "__bytes__", "function", "__keras_tensor__"}
 )
@@ -120,6 +123,8 @@ def _module(module: str, name: str, config: Any) -> Iterator[Hazard]:
             yield from [hazard] if hazard else []
         return
     if _MODULES.match(module) or (module == "builtins" and name in _PLAIN_BUILTINS):
+        return
+    if _OPERATIONS.match(module) and name[:1].isupper():
         return
     if module.startswith(("keras", "tf_keras", "tensorflow.keras")):
         yield odd(

@@ -26,6 +26,8 @@ _FLAGS: Final = ("CVE-2025-1945", "CWE-436")
 _CRC: Final = ("CVE-2025-10156", "CWE-354")
 _SLIP: Final = ("CWE-22",)
 _UTF8_AND_SIZES: Final = 0x0808
+_WEIGHTS: Final = re.compile(r"/data/(weights|constants)/\w+\Z")
+"""Entries of a torch.export archive that are numbers and nothing else."""
 _DRIVE: Final = re.compile(r"[A-Za-z]:")
 DESCRIPTOR: Final = 24
 """Longest data descriptor between two entries, in bytes."""
@@ -47,7 +49,6 @@ def scan(stream: Stream, place: Place) -> Scanned:
     for entry in listing.entries:
         hazards.extend(_entry(file, entry, place, kind))
     hazards.extend(_gaps(file, listing, place))
-    hazards.extend(_WHOLE[kind](names) if kind in _WHOLE else ())
     return Scanned(kind, tuple(hazards))
 
 
@@ -56,6 +57,8 @@ def _kind(names: frozenset[str]) -> str:
     bases = {name.rpartition("/")[2] for name in names}
     if "data.pkl" in bases:
         return "torchscript" if "constants.pkl" in bases else "torch"
+    if "archive_format" in bases and any("/data/weights/" in name for name in names):
+        return "torch-export"
     if "schema.json" in names:
         return "skops"
     if "config.json" in names and bases & {"model.weights.h5", "metadata.json"}:
@@ -65,9 +68,6 @@ def _kind(names: frozenset[str]) -> str:
     if names and all(name.endswith(".npy") for name in names):
         return "npz"
     return "zip"
-
-
-_WHOLE: Final[dict[str, Callable[[frozenset[str]], Iterator[Hazard]]]] = {}
 
 
 def _listing(listing: Directory) -> Iterator[Hazard]:
@@ -164,11 +164,10 @@ def _content(
     file: Seekable, entry: Entry, local: Local, place: Place, kind: str
 ) -> Iterator[Hazard]:
     member, stream = open_member(file, entry, local, place.budget)
-    scanned = (
-        place.descend(stream, entry.name)
-        if kind not in _READERS
-        else _special(stream, entry, place, kind)
-    )
+    read = _READERS.get(kind)
+    scanned = read(stream, entry.name, place) if read else place.descend(stream, entry.name)
+    if scanned.format == "unknown" and kind == "torch-export" and _WEIGHTS.search(entry.name):
+        scanned = Scanned("weights")
     flagged = entry.encrypted or bool(local.flags & 1)
     if flagged:
         yield from _flagged(entry, scanned, damaged=member.damaged is not None)
@@ -199,10 +198,6 @@ def _flagged(entry: Entry, scanned: Scanned, *, damaged: bool) -> Iterator[Hazar
         references=_FLAGS,
         rating=Rating.BLOCK,
     )
-
-
-def _special(stream: Stream, entry: Entry, place: Place, kind: str) -> Scanned:
-    return _READERS[kind](stream, entry.name, place)
 
 
 _READERS: Final[dict[str, Callable[[Stream, str, Place], Scanned]]] = {
