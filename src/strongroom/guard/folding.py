@@ -39,7 +39,7 @@ _SIGNS: Final = {
     "bidi": re.compile(f"[{BIDI}]"),
     "variation_selector": re.compile(f"(?<=[A-Za-z0-9{SELECTORS}])[{SELECTORS}]"),
     "tags": re.compile(f"[{TAGS}]"),
-    "fullwidth": re.compile("[\uff01-\uff5e]"),
+    "fullwidth": re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]"),
     "styled_letters": re.compile("[\u24b6-\u24e9\U0001d400-\U0001d7ff\U0001f130-\U0001f189]"),
 }
 """Signs of disguise that are worth telling; an emoji's own selector is none."""
@@ -68,7 +68,7 @@ class Table(dict[int, str]):
 
 
 class Reading(Table):
-    """Invisible characters out, compatibility forms resolved; case and accents stay."""
+    """Invisible characters out, compatibility forms and digits resolved; case, accents stay."""
 
     def work_out(self, char: str) -> str:
         """What one character reads as."""
@@ -76,8 +76,13 @@ class Reading(Table):
             return chr(ord(char) - 0xE0000)
         if "\U000e0000" <= char <= "\U000e007f" or _DROPPED.match(char):
             return ""
-        if unicodedata.category(char) == "Zs":
+        category = unicodedata.category(char)
+        if category == "Zs":
             return " "
+        if category == "Nd":
+            return str(unicodedata.digit(char))
+        if category == "Cs":  # half of a surrogate pair: no character, and no UTF-8
+            return "\ufffd"
         return shapes().get(char) or unicodedata.normalize("NFKC", char)
 
 

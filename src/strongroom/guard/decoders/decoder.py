@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from strongroom.guard.folding import READING
 from strongroom.guard.spans import Piece
 
 Decode: TypeAlias = Callable[[str], Sequence[Piece]]
 """Finds what is encoded in a text, in order, not overlapping. Never raises; linear time."""
 SHORTEST: Final = 4
 """Characters that say something."""
+WORDY: Final = 0.3
+"""Share that is letters, digits and spaces; encoded text inside encoded text has few."""
 READABLE: Final = 0.95
 """Share of a text's characters that can be seen."""
 
@@ -39,6 +42,7 @@ def _readable(text: str) -> str | None:
     text = text.strip("\0")
     if len(text) < SHORTEST:
         return None
-    seen = sum(char.isprintable() or char in "\n\r\t" for char in text)
-    words = sum(char.isalnum() or char == " " for char in text)
-    return text if seen >= READABLE * len(text) and words * 2 >= len(text) else None
+    shown = text if text.isascii() else text.translate(READING)
+    seen = sum(char.isprintable() or char in "\n\r\t" for char in shown)
+    words = sum(char.isalnum() or char == " " for char in shown)
+    return text if seen >= READABLE * len(shown) and words >= WORDY * len(shown) else None

@@ -18,6 +18,8 @@ _BYTES: Final = re.compile(
 _CODES: Final = re.compile(r"(?<![0-9A-Za-z.])[0-9]{2,3}(?:[ ,;]{1,2}[0-9]{2,3}){7,}+(?![0-9.])")
 _BITS: Final = re.compile(r"(?<![0-9A-Za-z])[01]{8}(?:[ ,]?[01]{8}){4,}+(?![0-9A-Za-z])")
 
+LONG_NUMBER: Final = 24
+"""Digits from which on a run of nothing but digits is no card or account number."""
 _HEX: Final = Shape({"x": hexdigits, " ": " :,-", "0": "xX"})
 _LISTS: Final = (b"xx xx xx", b"xx  xx  xx", b"x0xx x0xx", b"x0xx  x0xx")
 _DECIMAL: Final = Shape({"d": digits, " ": " ,;"})
@@ -49,7 +51,9 @@ def _pieces(text: str, pattern: re.Pattern[str], read: Callable[[str], bytes]) -
 
 def _bytes(run: str) -> bytes:
     digits = re.sub(r"0x|[^0-9A-Fa-f]", "", run)
-    return bytes.fromhex(digits) if len(digits) % 2 == 0 else b""
+    if len(digits) % 2 or (run.isdigit() and len(digits) < LONG_NUMBER):
+        return b""
+    return bytes.fromhex(digits)
 
 
 def _numbers(run: str) -> bytes:

@@ -30,7 +30,7 @@ def quoted(text: str) -> Sequence[Piece]:
     if text.count("=") < 3:
         return ()
     pieces = [Piece(m.start(), m.end(), _quoted(m.group())) for m in _QUOTED.finditer(text)]
-    return pieces if len(pieces) >= 3 else ()
+    return pieces if sum(p.end - p.start for p in pieces) >= 9 else ()
 
 
 def _quoted(run: str) -> str:
