@@ -8,6 +8,7 @@ scanner/specimens`): the malicious ones by what they try, the benign ones as lib
 from __future__ import annotations
 
 import pickle
+import random
 import subprocess
 import sys
 import time
@@ -41,6 +42,8 @@ BIG = 500_000_000
 """Bytes of the large pickle."""
 ROWS = 300_000
 """Records of the pickle that is all opcodes."""
+SAMPLES = {"modelaudit": 60}
+"""Peers that take seconds a file: so many malicious and as many benign ones, drawn by chance."""
 PER_FILE = 60
 """Seconds that a peer may take for one file."""
 
@@ -52,11 +55,19 @@ def run() -> str:
         if (python := environment(peer)) is None:
             left_out.append(peer)
             continue
-        table.append(_row(label, judge_all(python, peer, options, list(files)), files))
+        asked = _sample(files, SAMPLES[peer]) if peer in SAMPLES else files
+        name = label if asked is files else f"{label} (on {len(asked)} of the files)"
+        table.append(_row(name, judge_all(python, peer, options, list(asked)), asked))
     parts = [_intro(files), *_heading(), *table, "", _large(), ""]
     if left_out:
         parts.append(f"Not installed here: {', '.join(sorted(set(left_out)))}.")
     return "\n".join(parts)
+
+
+def _sample(files: dict[Path, bool], count: int) -> dict[Path, bool]:
+    rng = random.Random(5)
+    kinds = [[p for p, bad in files.items() if bad is kind] for kind in (True, False)]
+    return {path: files[path] for paths in kinds for path in rng.sample(paths, count)}
 
 
 def corpus(folder: Path) -> dict[Path, bool]:

@@ -69,8 +69,16 @@ def models_in_models(file):
     file.write(b"e.")
 
 
-@pytest.mark.parametrize("make", [distinct_names, tall_stack, sparse_memo, models_in_models])
-def test_no_pickle_makes_the_scanner_take_more_than_256_mb(make, tmp_path):
+def empty_lists(file):
+    """JSON that takes twenty times its text."""
+    file.write(b"[" + b"[]," * 2_700_000 + b"[]]")
+
+
+MAKERS = [distinct_names, tall_stack, sparse_memo, models_in_models, empty_lists]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_no_file_makes_the_scanner_take_more_than_256_mb(make, tmp_path):
     path = tmp_path / "model.pkl"
     with path.open("wb") as file:
         make(file)

@@ -9,7 +9,8 @@ from typing import Any, Final
 from strongroom.assess.scanner.stream import Stream
 from strongroom.domain.errors import LimitError
 
-MAX_BYTES: Final = 32 * 2**20
+MAX_BYTES: Final = 8 * 2**20
+"""Longest document that is parsed: empty lists take twenty times their text."""
 
 
 class NotJson(Exception):

@@ -12,7 +12,7 @@ from typing import Final
 
 from strongroom.assess.scanner.stream import Truncated
 
-HEADER: Final = 64 * 2**20
+HEADER: Final = 16 * 2**20
 """Longest directory that is read, in bytes."""
 COUNT: Final = 100_000
 """Most files, folders and streams."""

@@ -248,3 +248,17 @@ class Slice:
         )
         self._at += len(data)
         return data
+
+
+class Part:
+    """The next so many bytes of a stream."""
+
+    def __init__(self, stream: Stream, size: int) -> None:
+        self._stream = stream
+        self._left = size
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes."""
+        data = self._stream.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data

@@ -31,7 +31,10 @@ _LOCAL: Final = struct.Struct("<4s5H3L2H")
 STORED: Final = 0
 _METHODS: Final[dict[int, Callable[[], Decompressor]]] = {8: deflate, 12: bzip2, 93: zstandard}
 RATIO_FROM: Final = 64 * 2**20
+LISTING: Final = 32 * 2**20
+"""Longest directory, in bytes."""
 MAX: Final = 0xFFFFFFFF
+"""Says that the real value stands in the wide field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +108,10 @@ def directory(file: Seekable, budget: Budget) -> Directory:
         shift = end - length - start
     if shift < 0:
         raise Truncated
+    if length > LISTING:
+        raise LimitError(f"a ZIP directory of {length} bytes")
     file.seek(start + shift)
-    entries = tuple(_entries(file.read(length) if length < 2**28 else b"", count, shift, budget))
+    entries = tuple(_entries(file.read(length), count, shift, budget))
     size = file.seek(0, 2)
     return Directory(entries, start + shift, end + _EOCD.size + comment, shift, size)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -10,14 +11,39 @@ from strongroom.assess.scanner.formats.keras import judge_config
 from strongroom.assess.scanner.jsons import NotJson, dicts, parse
 from strongroom.assess.scanner.place import Scanned, odd, unjudged
 from strongroom.assess.scanner.report import Hazard, Rating
+from strongroom.assess.scanner.stream import CHUNK, Stream
 
+_XGBOOST: Final = re.compile(r'\s{0,8}\{\s{0,8}"learner"\s{0,8}:')
+_KEYS: Final = re.compile(
+    rb'"(auto_map|custom_pipelines|trust_remote_code|chat_template|class_name)"'
+)
+_OVERLAP: Final = 64
 _REMOTE: Final = ("CWE-94", "CWE-829", "AML.T0010.003")
 Document = dict[str, Any]
 
 
+def is_json(text: str) -> bool:
+    """Whether the text begins like an object or a list."""
+    return text[:100].lstrip("\ufeff \t\r\n")[:1] in {"{", "["}
+
+
+def judge_long(head: str, rest: Stream) -> Scanned:
+    """JSON too long to be parsed: a model or a vocabulary, if no key that brings code is in it."""
+    kind = "xgboost" if _XGBOOST.match(head) else "json"
+    tail = head.encode("utf-8", "replace")
+    while tail:
+        if key := _KEYS.search(tail):
+            text = f"too long to be judged, and has the key {key[1].decode()}"
+            return Scanned(kind, (unjudged("json.size", text),))
+        rest.budget.tick()
+        more = rest.read(CHUNK)
+        tail = tail[-_OVERLAP:] + more if more else b""
+    return Scanned(kind)
+
+
 def recognise(text: str, name: str) -> Scanned | None:
     """Judge JSON."""
-    if text.lstrip("\ufeff \t\r\n")[:1] not in {"{", "["}:
+    if not is_json(text):
         return None
     try:
         document = parse(text.encode("utf-8", "replace"))

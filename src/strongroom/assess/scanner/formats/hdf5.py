@@ -12,85 +12,96 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from strongroom.assess.scanner.formats.keras import judge_config
+from strongroom.assess.scanner.jsons import MAX_BYTES
 from strongroom.assess.scanner.place import Place, Scanned, odd
 from strongroom.assess.scanner.report import Hazard, Rating
 from strongroom.assess.scanner.stream import CHUNK, Stream
 
-CONFIG: Final = 16 * 2**20
-"""Longest configuration that is read, in bytes."""
-_START: Final = re.compile(rb'\{\s*"(module|class_name|name|config)"\s*:')
+_START: Final = re.compile(rb'\{\s{0,8}"(module|class_name|name|config)"\s{0,8}:')
 _MARKS: Final = re.compile(
-    rb'"class_name"\s*:\s*"([^"]*>)?(Lambda|__lambda__|TorchModuleWrapper|TFSMLayer)"'
+    rb'"class_name"\s{0,8}:\s{0,8}"([\w>.]{0,80}>)?(Lambda|__lambda__|TorchModuleWrapper|TFSMLayer)"'
 )
+_TOKEN: Final = re.compile(rb'["\\{}\x00-\x08]')
+LONGEST_START: Final = 64
+"""Bytes that a match of `_START` may take."""
+
+
+class _Braces:
+    """Finds where a JSON object ends, fed piece by piece."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._inside = False
+        self._escaped_at = -1
+        self._at = 0
+        """Bytes seen in earlier pieces."""
+
+    def feed(self, data: bytes) -> int | None:
+        """Where in this piece the object ends, or where it turns out to be no text."""
+        for match in _TOKEN.finditer(data):
+            at, token = match.start(), match[0]
+            if token < b"\t":
+                return at
+            if self._inside and self._escaped_at == self._at + at:
+                continue
+            if token == b"\\":
+                self._escaped_at = self._at + at + 1 if self._inside else -1
+            elif token == b'"':
+                self._inside = not self._inside
+            elif not self._inside:
+                self._depth += 1 if token == b"{" else -1
+                if not self._depth:
+                    return at + 1
+        self._at += len(data)
+        return None
 
 
 def scan(stream: Stream, place: Place) -> Scanned:
     """Find every configuration and judge it."""
     found: dict[str, Hazard] = {}
-    window, base = b"", 0
+    window = b""
     while data := stream.read(CHUNK):
-        place.budget.tick()
         window += data
         while match := _START.search(window):
-            window = window[match.start() :]
-            base = stream.tell() - len(window)
-            text, window = _document(window, stream)
-            for hazard in _judge(text, base):
+            place.budget.tick()
+            start = stream.tell() - len(window) + match.start()
+            text, window = _document(window[match.start() :], stream)
+            for hazard in _judge(text, start):
                 found.setdefault(f"{hazard.rule}{hazard.call}", hazard)
-        window = window[-64:]
-    name = "keras-h5" if found else "hdf5"
-    return Scanned(name, tuple(found.values()))
+        window = window[-LONGEST_START:]
+    return Scanned("keras-h5" if found else "hdf5", tuple(found.values()))
 
 
 def _document(window: bytes, stream: Stream) -> tuple[bytes, bytes]:
     """The JSON object at the window's start, and what follows it."""
-    while True:
-        end = _end(window)
+    braces, parts, size = _Braces(), [], 0
+    piece = window
+    while piece:
+        end = braces.feed(piece)
         if end is not None:
-            return window[:end], window[end:]
-        if len(window) > CONFIG:
-            return window, b""
-        more = stream.read(CHUNK)
-        if not more:
-            return window, b""
-        window += more
-
-
-def _end(window: bytes) -> int | None:
-    """Where the object closes, or at once where this cannot be text."""
-    depth, inside, skip = 0, False, False
-    for at, byte in enumerate(window):
-        if byte < 0x09:
-            return at
-        if skip:
-            skip = False
-        elif inside:
-            skip = byte == 0x5C
-            inside = byte != 0x22
-        elif byte == 0x22:
-            inside = True
-        elif byte == 0x7B:
-            depth += 1
-        elif byte == 0x7D:
-            depth -= 1
-            if not depth:
-                return at + 1
-    return None
+            parts.append(piece[:end])
+            return b"".join(parts), piece[end:]
+        parts.append(piece)
+        size += len(piece)
+        if size > MAX_BYTES:
+            break
+        piece = stream.read(CHUNK)
+    return b"".join(parts), b""
 
 
 def _judge(text: bytes, offset: int) -> Iterator[Hazard]:
-    document: Any = None
     try:
-        document = json.loads(text)
+        document: Any = json.loads(text) if len(text) <= MAX_BYTES else None
     except (ValueError, RecursionError):
-        if mark := _MARKS.search(text):
-            yield odd(
-                "keras.lambda",
-                f"a {mark[2].decode()} layer in a configuration that is not sound JSON",
-                offset=offset + mark.start(),
-                attack="code_execution",
-                references=("CVE-2024-3660", "CWE-502"),
-                rating=Rating.BLOCK,
-            )
-        return
-    yield from judge_config(document)
+        document = None
+    if document is not None:
+        yield from judge_config(document)
+    elif mark := _MARKS.search(text):
+        yield odd(
+            "keras.lambda",
+            f"a {mark[2].decode()} layer in a configuration that is not sound JSON",
+            offset=offset + mark.start(),
+            attack="code_execution",
+            references=("CVE-2024-3660", "CWE-502"),
+            rating=Rating.BLOCK,
+        )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from strongroom.assess.scanner.place import odd
+from strongroom.assess.scanner.place import odd, unjudged
 from strongroom.assess.scanner.report import Hazard, Rating
 
 _REFERENCES: Final = ("CVE-2024-34359", "CWE-1336", "AML.T0011.000")
@@ -22,18 +22,22 @@ _REACH: Final = re.compile(
     r"lipsum|cycler|joiner|_TemplateReference__context|url_for|get_flashed_messages|"
     r"request\s*\.\s*application|config\s*\.\s*from)\b"
 )
+_OPEN: Final = re.compile(r"\{[{%]")
 _ATTR: Final = re.compile(r"\|\s*attr\s*\(")
-_TAG: Final = re.compile(r"\{[{%](.*?)[%}]\}", re.S)
+LONGEST: Final = 1 << 20
+"""Characters of a template that are judged."""
 
 
 def looks_like_template(text: str) -> bool:
     """Whether the text holds Jinja tags."""
-    return bool(_TAG.search(text))
+    return next(_tags(text), None) is not None
 
 
 def judge_template(text: str, where: str, offset: int | None = None) -> Iterator[Hazard]:
     """Hazards in the code between a template's tags."""
-    code = "\n".join(match[1] for match in _TAG.finditer(text))
+    if len(text) > LONGEST:
+        yield unjudged("jinja.size", f"the template in {where} has {len(text)} characters")
+    code = "\n".join(_tags(text[:LONGEST]))
     for pattern, what in (
         (_DUNDER, "reaches into Python's object model"),
         (_JOINED, "puts together a hidden attribute name"),
@@ -59,6 +63,17 @@ def judge_template(text: str, where: str, offset: int | None = None) -> Iterator
             references=_REFERENCES,
             call=_around(code, found.start()),
         )
+
+
+def _tags(text: str) -> Iterator[str]:
+    """What stands between `{{ }}` and `{% %}`, in one pass; an open tag runs to the end."""
+    at = 0
+    while match := _OPEN.search(text, at):
+        close = "}}" if match[0] == "{{" else "%}"
+        end = text.find(close, match.end())
+        end = len(text) if end < 0 else end
+        yield text[match.end() : end]
+        at = end
 
 
 def _around(code: str, at: int) -> str:

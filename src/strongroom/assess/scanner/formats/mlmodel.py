@@ -12,7 +12,7 @@ from strongroom.assess.scanner.names import judge_name
 from strongroom.assess.scanner.place import Scanned, odd, unjudged
 from strongroom.assess.scanner.report import Hazard, Rating
 
-MAX_CHARACTERS: Final = 2**20
+MAX_CHARACTERS: Final = 2**18
 MAX_ALIASES: Final = 100
 """YAML aliases: more of them only serve to grow without end."""
 _REFERENCES: Final = ("GHSA-w582-9x45-8mpx", "CWE-470", "AML.T0011.000")

@@ -11,7 +11,7 @@ from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
 from strongroom.assess.scanner.report import Hazard
 from strongroom.assess.scanner.stream import Stream, Truncated
 
-HEADER: Final = 1 << 20
+HEADER: Final = 1 << 16
 """Longest header, in bytes."""
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from strongroom.assess.scanner.jsons import NotJson, parse
+from strongroom.assess.scanner.jsons import MAX_BYTES, NotJson, parse
 from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
 from strongroom.assess.scanner.report import Hazard, Rating
 from strongroom.assess.scanner.stream import Stream, Truncated
+from strongroom.domain.errors import LimitError
 
 HEADER: Final = 100_000_000
 """Longest header that the format allows, in bytes."""
@@ -32,6 +33,8 @@ def scan(stream: Stream, place: Place) -> Scanned:
             rating=Rating.BLOCK,
         )
         return Scanned("safetensors", (hazard,))
+    if length > MAX_BYTES:
+        raise LimitError(f"a header of {length} bytes")
     try:
         header = parse(stream.take(length))
     except NotJson as error:

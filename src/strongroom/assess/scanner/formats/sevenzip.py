@@ -18,7 +18,7 @@ from strongroom.assess.scanner.formats.compressed import (
 from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
 from strongroom.assess.scanner.report import Hazard, Rating
 from strongroom.assess.scanner.sevenlist import HEADER, Coder, Folder, Listing, Streams, listing
-from strongroom.assess.scanner.stream import Budget, Seekable, Slice, Stream, Truncated
+from strongroom.assess.scanner.stream import Budget, Part, Seekable, Slice, Stream, Truncated
 from strongroom.domain.errors import LimitError
 
 START: Final = 32
@@ -80,7 +80,7 @@ def _files(file: Seekable, found: Listing, place: Place) -> Iterator[Hazard]:
             name = next(names, "?")
             yield from _path(name)
             start = source.tell()
-            yield from place.descend(Stream(_Part(source, size), place.budget), name).hazards
+            yield from place.descend(Stream(Part(source, size), place.budget), name).hazards
             source.skip(start + size - source.tell())
 
 
@@ -161,17 +161,3 @@ class _Joined:
         size = len(data) if size < 0 else size
         self._rest = data[size:]
         return data[:size]
-
-
-class _Part:
-    """The next so many bytes of a stream."""
-
-    def __init__(self, stream: Stream, size: int) -> None:
-        self._stream = stream
-        self._left = size
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Up to `size` bytes."""
-        data = self._stream.read(self._left if size < 0 else min(size, self._left))
-        self._left -= len(data)
-        return data

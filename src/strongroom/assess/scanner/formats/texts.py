@@ -8,11 +8,12 @@ from typing import Final
 
 from strongroom.assess.scanner.formats import configs, mlmodel, xmls
 from strongroom.assess.scanner.formats.jinja import judge_template, looks_like_template
+from strongroom.assess.scanner.jsons import MAX_BYTES
 from strongroom.assess.scanner.place import Place, Scanned, odd
 from strongroom.assess.scanner.stream import Stream
 
-WHOLE: Final = 32 * 2**20
-"""Bytes of a text that are read; what comes later in a longer one is data."""
+WHOLE: Final = MAX_BYTES
+"""Bytes of a text that are read; of what comes later only what must not be in it is looked for."""
 _FROM: Final = re.compile(r"^FROM\s+(\S+)", re.M)
 _MODELFILE: Final = re.compile(r"^(TEMPLATE|PARAMETER|ADAPTER|SYSTEM|MESSAGE|LICENSE)\s", re.M)
 _OUTSIDE: Final = re.compile(r"^(FROM|ADAPTER)\s+(/|https?://|(?:\S*/)?\.\./)\S*", re.M)
@@ -35,6 +36,8 @@ def looks_like_text(head: bytes) -> bool:
 def scan(stream: Stream, place: Place) -> Scanned:
     """Say what the text is, and judge it as that."""
     text = stream.read(WHOLE).decode("utf-8", "replace")
+    if stream.peek(1) and configs.is_json(text):
+        return configs.judge_long(text, stream)
     name = re.split(r"[/\\!]", place.member or str(place.path))[-1]
     for recognise in _RECOGNISERS:
         scanned = recognise(text, name)
