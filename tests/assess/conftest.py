@@ -1,3 +1,4 @@
+import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,17 @@ from strongroom.testing.systems import Workshop, make_workshop
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
 
+@pytest.fixture(scope="session")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A system on disk that nobody spoils."""
+    return make_workshop(tmp_path_factory.mktemp("pattern") / "system")
+
+
 @pytest.fixture
-def workshop(tmp_path: Path) -> Workshop:
-    """A system on disk that a test may spoil."""
-    return make_workshop(tmp_path / "system")
+def workshop(pattern: Workshop, tmp_path: Path) -> Workshop:
+    """A copy that a test may spoil."""
+    shutil.copytree(pattern.folder, tmp_path / "system")
+    return Workshop(tmp_path / "system")
 
 
 @pytest.fixture

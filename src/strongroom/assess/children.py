@@ -104,6 +104,6 @@ def _obituary(code: int | None) -> str:
     hint = {
         "SIGKILL": ", most likely because the machine ran out of memory",
         "SIGSEGV": ": a native library crashed on what it read",
-        "SIGABRT": ": a native library gave up, most likely for want of memory",
+        "SIGABRT": ": a native library gave up on what it read, or for want of memory",
     }.get(name, "")
     return f"the check's process died of {name}{hint}"

@@ -286,6 +286,25 @@ def test_a_truncated_model_is_refused(tmp_path, name, save, keep):
 
 
 @pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda t: t.replace("Tree=1\n", "Tree=1\n\n"), id="a line too many"),
+        pytest.param(lambda t: t.replace("leaf_value=", "leaf_value=1", 1), id="a digit too many"),
+        pytest.param(lambda t: t.replace("tree_sizes=", "tree_sizes=9"), id="another size"),
+        pytest.param(
+            lambda t: t.replace("tree_sizes=", "tree_sizes=" + "9" * 5000), id="a long one"
+        ),
+        pytest.param(lambda t: t[: t.index("end of parameters")], id="no end of parameters"),
+    ],
+)
+def test_a_lightgbm_file_that_would_kill_the_process_is_refused(tmp_path, damage):
+    saved_lightgbm(tmp_path / "m")
+    (tmp_path / "m").write_text(damage((tmp_path / "m").read_text()))
+    with pytest.raises(InputError, match="damaged"):
+        open_scorer(tmp_path / "m", n_features=4)
+
+
+@pytest.mark.parametrize(
     "junk", [b"", b"\0" * 100, b"{}", b'{"learner": 1}', b"PK\x03\x04", b"\x08\x07\x12", b"<html>"]
 )
 def test_what_is_no_model_is_refused(tmp_path, junk):
