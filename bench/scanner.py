@@ -145,8 +145,9 @@ def _intro(files: dict[Path, bool]) -> str:
     return f"""## Model scanners
 
 {bad} malicious files (one for each way to run code or reach out, see
-`tests/assess/scanner/specimens`) and {len(files) - bad} benign ones (every estimator of scikit-learn,
-LightGBM, XGBoost, ONNX, skops, NumPy). *Failed* is neither found nor passed: the scanner gave up.
+`tests/assess/scanner/specimens`) and {len(files) - bad} benign ones (every estimator of
+scikit-learn, LightGBM, XGBoost, ONNX, skops, NumPy). *Failed* is neither found nor passed:
+the scanner gave up.
 These are our own specimens: what others publish is a different and fairer test."""
 
 

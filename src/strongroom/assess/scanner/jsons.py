@@ -37,11 +37,27 @@ def parse(data: bytes) -> Any:
 
 def dicts(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every object in the document with its path (`layers[3].config`), parents first."""
-    todo: list[tuple[str, Any]] = [("", value)]
+    todo: list[Iterator[tuple[str, Any]]] = [iter([("", value)])]
     while todo:
-        path, item = todo.pop()
+        found = next(todo[-1], None)
+        if found is None:
+            todo.pop()
+            continue
+        path, item = found
         if isinstance(item, dict):
             yield path, item
-            todo.extend((f"{path}.{key}"[:300], child) for key, child in reversed(item.items()))
+            todo.append(_children(path, item))
         elif isinstance(item, list):
-            todo.extend((f"{path}[{i}]"[:300], item[i]) for i in reversed(range(len(item))))
+            todo.append(_items(path, item))
+
+
+def _children(path: str, node: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, child in node.items():
+        if isinstance(child, dict | list):
+            yield f"{path}.{key}"[:300], child
+
+
+def _items(path: str, node: list[Any]) -> Iterator[tuple[str, Any]]:
+    for index, child in enumerate(node):
+        if isinstance(child, dict | list):
+            yield f"{path}[{index}]"[:300], child
