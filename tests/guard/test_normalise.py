@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import time
 import urllib.parse
 
@@ -81,8 +82,8 @@ WRAPPERS = {
     "url": lambda t: "".join(f"%{b:02X}" for b in t.encode()),
     "entities": lambda t: "".join(f"&#{ord(c)};" for c in t),
     "base32": lambda t: base64.b32encode(t.encode()).decode(),
-    "escapes": lambda t: "".join(f"\\u{ord(c):04x}" for c in t),
-    "tags": lambda t: "".join(chr(0xE0000 + ord(c)) for c in t),
+    "escapes": lambda t: re.sub(r"(..)(..)", r"\\u\2\1", t.encode("utf-16-le").hex()),
+    "tags": lambda t: "".join(chr(0xE0000 + ord(c)) for c in t) if t.isascii() else t,
 }
 
 

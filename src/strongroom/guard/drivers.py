@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import date
@@ -13,10 +13,10 @@ from typing import Final, TypeAlias
 
 from strongroom.guard.engine import Answer, Conversation, Inspect, Question, judge
 from strongroom.guard.policy import Policy
-from strongroom.guard.records import Detection, Detector, Judgement
+from strongroom.guard.records import Detector, Judgement
 
-MAX_DETECTIONS: Final = 1_000
-"""Of one detector in one message; there is enough to act on."""
+MAX_DETECTIONS: Final = 5_000
+"""Of one detector in one message; more is a flood, behind which something could hide."""
 Run: TypeAlias = Callable[[Inspect], Answer]
 log = logging.getLogger(__name__)
 
@@ -25,18 +25,16 @@ def here(ask: Inspect) -> Answer:
     """Run a detector in this thread, for as long as it takes."""
     detector = ask.detector
     try:
-        detections = tuple(_first(detector.inspect(ask.message)))
+        detections = tuple(islice(detector.inspect(ask.message), MAX_DETECTIONS + 1))
     except Exception as error:  # noqa: BLE001 - a detector may be anybody's plug-in
         # The message may quote the text that is judged: logs hold its type only.
         log.error(  # noqa: TRY400
             "detector %s@%s crashed: %s", detector.name, detector.version, type(error).__name__
         )
         return Answer(failed=f"crashed: {type(error).__name__}")
+    if len(detections) > MAX_DETECTIONS:
+        return Answer(detections[:MAX_DETECTIONS], f"saw more than {MAX_DETECTIONS} things")
     return Answer(detections)
-
-
-def _first(detections: Iterable[Detection]) -> list[Detection]:
-    return list(islice(detections, MAX_DETECTIONS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,14 +20,17 @@ from strongroom.guard.detectors.values import hint_pattern, named, told
 from strongroom.guard.records import Detection, Message, View
 
 LENGTHS: Final = range(13, 20)
-MAX_GROUPS: Final = 2_000
+FIRST: Final = frozenset(
+    prefix[0] for issuer in facts()["cards"]["ranges"] for prefix in issuer["prefixes"]
+)
+"""Digits that some network's numbers begin with."""
 LAYOUTS: Final = {
     (4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 4, 4, 2), (4, 6, 5), (4, 6, 4), (4, 4, 5), (8, 8), (6, 10), (6, 6, 4),
     (4, 12), (12, 4), (6, 9), (6, 8), (4, 4, 8),
 }  # fmt: skip
 """Digits of the groups in which people write card numbers."""
 _RUN: Final = re.compile(
-    r"(?<![0-9A-Za-z])(?:(?<=%)[Bb])?([0-9](?:[ .\-_/:,*·\n]{0,3}[0-9]){12,400}+)(?![A-Za-z])"
+    r"(?<![0-9A-Za-z])(?:(?<=%)[Bb])?([0-9](?:[ .\-_/:,*·\n]{0,3}[0-9]){12,}+)(?![A-Za-z])"
 )
 _GROUP: Final = re.compile("[0-9]+")
 _DIGITS: Final = Shape({"d": digits})
@@ -62,11 +65,12 @@ class Cards:
     def _cards(self, view: View, run: re.Match[str]) -> Iterator[tuple[float, tuple[int, int]]]:
         """The card numbers in a run of digits and separators, the first that fits at each place."""
         offset = run.start(1)
-        groups = [m.span() for m in _GROUP.finditer(run.group(1))][:MAX_GROUPS]
+        groups = [m.span() for m in _GROUP.finditer(run.group(1))]
         sizes = [b - a for a, b in groups]
+        is_named = named(view.text, offset, self.hints)
         first = 0
         while first < len(groups):
-            found = self._card_at(run.group(1), groups, sizes, first, named=self._named(view, run))
+            found = _card_at(run.group(1), groups, sizes, first, is_named=is_named)
             if found is None:
                 first += 1
                 continue
@@ -74,27 +78,27 @@ class Cards:
             yield score, (offset + groups[first][0], offset + groups[last][1])
             first = last + 1
 
-    def _named(self, view: View, run: re.Match[str]) -> bool:
-        return named(view.text, run.start(1), self.hints)
 
-    def _card_at(
-        self, text: str, groups: list[tuple[int, int]], sizes: list[int], first: int, *, named: bool
-    ) -> tuple[float, int] | None:
-        """The longest card number that begins with a group, and its last group."""
-        best, total = None, 0
-        for last in range(first, min(len(groups), first + LENGTHS.stop)):
-            total += sizes[last]
-            if total not in LENGTHS:
-                if total >= LENGTHS.stop:
-                    break
-                continue
-            score = _score(sizes[first : last + 1], whole=len(groups) == last - first + 1)
-            if named:
-                score = round(max(score, 0.7) + 0.05, 2)
-            value = "".join(text[a:b] for a, b in groups[first : last + 1])
-            if score and is_card(value):
-                best = (score, last)
-        return best
+def _card_at(
+    text: str, groups: list[tuple[int, int]], sizes: list[int], first: int, *, is_named: bool
+) -> tuple[float, int] | None:
+    """The longest card number that begins with a group, and its last group."""
+    best, total = None, 0
+    if text[groups[first][0]] not in FIRST:
+        return None
+    for last in range(first, min(len(groups), first + LENGTHS.stop)):
+        total += sizes[last]
+        if total not in LENGTHS:
+            if total >= LENGTHS.stop:
+                break
+            continue
+        score = _score(sizes[first : last + 1], whole=len(groups) == last - first + 1)
+        if is_named:
+            score = round(max(score, 0.7) + 0.05, 2)
+        value = "".join(text[a:b] for a, b in groups[first : last + 1])
+        if score and is_card(value):
+            best = (score, last)
+    return best
 
 
 def _score(sizes: list[int], *, whole: bool) -> float:

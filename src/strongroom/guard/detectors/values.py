@@ -21,8 +21,8 @@ BEFORE: Final = 48
 NEVER: Final = r"[^\s\S]"
 """Matches nothing."""
 DIGITS: Final = frozenset(b"d")
-MAX_FOUND: Final = 500
-"""Values of one form in one reading."""
+MAX_FOUND: Final = 6_000
+"""Values of one form in one reading; more than a driver takes, so a flood is no hiding place."""
 SHAPE: Final = Shape({"d": digits, "a": ascii_letters, "-": "-", ".": ".", " ": " "})
 
 

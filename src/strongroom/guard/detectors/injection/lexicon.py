@@ -15,8 +15,6 @@ from strongroom.guard.triggers import automaton
 
 ANY: Final = "any"
 """The language of marks that belong to none."""
-MAX_HITS: Final = 20_000
-"""Words looked at in one text."""
 _UNSPACED: Final = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "ARABIC", "DEVANAGARI", "THAI")
 """Scripts that join words, or particles to words: no word ends where another begins."""
 
@@ -83,7 +81,7 @@ class Lexicon:
         self, text: str, finder: Any, owners: list[list[_Entry]]
     ) -> Iterator[tuple[_Entry, Hit]]:
         last = len(text)
-        for index, start, end in finder.find_matches_as_indexes(text, overlapping=True)[:MAX_HITS]:
+        for index, start, end in finder.find_matches_as_indexes(text, overlapping=True):
             begins = start == 0 or not text[start - 1].isalnum()
             stops = end == last or not text[end].isalnum()
             for entry in owners[index]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from strongroom.guard.detectors.injection.lexicon import ANY, Found, Hit
 
-MAX_NEAR: Final = 64
+MAX_NEAR: Final = 400
 """Words of one slot looked at around one anchor."""
 MAX_TOLD: Final = 3
 """Places told of one rule in one language; the first is enough to act on."""
