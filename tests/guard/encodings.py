@@ -33,6 +33,11 @@ def _letters(table: dict[str, str]) -> dict[int, str]:
     return str.maketrans(first)
 
 
+def _styled(text: str, first: int) -> str:
+    """Small letters in the style whose `a` is `first`."""
+    return "".join(chr(first + ord(c) - 97) if "a" <= c <= "z" else c for c in text)
+
+
 def _zero_width_bits(text: str) -> str:
     bits = "".join(f"{byte:08b}" for byte in text.encode())
     return "Hello " + bits.replace("0", "\u200b").replace("1", "\u200c") + " there"
@@ -96,14 +101,14 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
         " ".join(MORSE[c] for c in w if c in MORSE) for w in t.lower().split()
     ),
     "full_width": lambda t: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in t),
-    "mathematical": lambda t: "".join(chr(0x1D41A + ord(c) - 97) if "a" <= c <= "z" else c for c in t),
-    "circled": lambda t: "".join(chr(0x24D0 + ord(c) - 97) if "a" <= c <= "z" else c for c in t),
+    "mathematical": lambda t: _styled(t, 0x1D41A),
+    "circled": lambda t: _styled(t, 0x24D0),
     "small_capitals": lambda t: t.translate(_letters(shapes())),
     "homoglyphs": lambda t: t.translate(_letters(scripts())),
-    "zero_width": lambda t: "\u200b".join(t),
-    "soft_hyphens": lambda t: "\u00ad".join(t),
-    "word_joiners": lambda t: "\u2060".join(t),
-    "bidi": lambda t: "\u202e".join(t),
+    "zero_width": "\u200b".join,
+    "soft_hyphens": "\u00ad".join,
+    "word_joiners": "\u2060".join,
+    "bidi": "\u202e".join,
     "tags": lambda t: "Hello" + "".join(chr(0xE0000 + ord(c)) for c in t if c.isascii()),
     "variation_selectors": _selectors,
     "zero_width_bits": _zero_width_bits,

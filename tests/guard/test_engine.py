@@ -10,6 +10,7 @@ from threading import Event
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.guard.test_detectors import CARDS, groups
 
 from strongroom.guard.detectors.catalog import roster
 from strongroom.guard.drivers import Guard, Within, drive
@@ -17,7 +18,6 @@ from strongroom.guard.engine import Answer, Inspect, Question, judge
 from strongroom.guard.mask import masked, placeholder
 from strongroom.guard.policy import ModelUse, default_policy, read_policy
 from strongroom.guard.records import Action, Detection, Grounds, Source
-from tests.guard.test_detectors import CARDS, groups
 
 TODAY = date(2026, 11, 22)
 GUARD = Guard(default_policy(), roster(ModelUse.OFF).detectors, lambda: TODAY)
@@ -135,7 +135,8 @@ def test_a_text_beyond_the_limit_is_blocked() -> None:
 def test_the_allow_list_is_heeded() -> None:
     own = (
         "actions:\n  pii.email: {any: {mask: 0.5}}\n"
-        "allow:\n  - {kind: pii.email, text: help@bank.example, owner: a, reason: b, until: 2027-01-01}"
+        "allow:\n  - {kind: pii.email, text: help@bank.example, "
+        "owner: a, reason: b, until: 2027-01-01}"
     )
     judged = with_policy(own).judge(Question("help@bank.example or eve@evil.example"))
     assert judged.text == "help@bank.example or [EMAIL]"
@@ -168,7 +169,9 @@ TEXTS = st.lists(
     st.one_of(VALUES, st.text(max_size=12), st.sampled_from([" ", "\n", "-", "[PAN]"])), max_size=8
 ).map("".join)
 STRICT = with_policy(
-    "level: strict\nactions:\n  injection: {any: {flag: 0.5}}\n  jailbreak: {any: {flag: 0.5}}\n  classification: {any: {flag: 0.5}}\n  limit: {any: {flag: 0.5}}\n"
+    "level: strict\nactions:\n"
+    "  injection: {any: {flag: 0.5}}\n  jailbreak: {any: {flag: 0.5}}\n"
+    "  classification: {any: {flag: 0.5}}\n  limit: {any: {flag: 0.5}}\n"
 )
 
 

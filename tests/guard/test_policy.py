@@ -96,7 +96,10 @@ def test_data_is_judged_no_more_mildly_than_a_user(source: Source) -> None:
                 assert own.action_on(found("injection", score), source).rank >= user.rank
 
 
-ALLOW = "allow:\n  - {kind: pii.email, text: Help@Bank.example, owner: ana, reason: ours, until: 2026-11-22}"
+ALLOW = (
+    "allow:\n  - {kind: pii.email, text: Help@Bank.example, "
+    "owner: ana, reason: ours, until: 2026-11-22}"
+)
 
 
 def test_the_allow_list_lets_its_text_pass_until_its_last_day() -> None:

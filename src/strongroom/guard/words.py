@@ -24,10 +24,16 @@ _LETTERS: Final = bytes(
 
 @cache
 def vocabulary() -> frozenset[str]:
-    """Folded words of several languages."""
-    file = resources.files("strongroom.guard").joinpath("vocabulary.toml")
-    lists = tomllib.loads(file.read_text("utf-8"))
-    return frozenset(folded(word) for words in lists.values() for word in words.split())
+    """Folded words of several languages: common ones, and those that orders are made of."""
+    here = resources.files("strongroom.guard")
+    common = tomllib.loads(here.joinpath("vocabulary.toml").read_text("utf-8"))
+    words = {folded(word) for text in common.values() for word in text.split()}
+    for file in here.joinpath("detectors", "injection", "words").iterdir():
+        if file.name.endswith(".toml") and file.name != "markers.toml":
+            classes = tomllib.loads(file.read_text("utf-8"))
+            phrases = folded(" ".join(form for forms in classes.values() for form in forms))
+            words |= {word for word in phrases.split() if len(word) >= LEAST and word.isalpha()}
+    return frozenset(words)
 
 
 def rotated(text: str, by: int) -> str:

@@ -18,7 +18,7 @@ _READ: Final = {
     "9": "g", "@": "a", "$": "s", "!": "il", "|": "li", "+": "t", "€": "e", "£": "l", "(": "c",
 }  # fmt: skip
 _PLAIN: Final = str.maketrans({sign: letters[0] for sign, letters in _READ.items()})
-_WORD: Final = re.compile(r"[A-Za-z0-9@$!|+€£(]{3,30}+")
+_WORD: Final = re.compile(r"[A-Za-z0-9@$!|+€£(]{2,30}+")
 _SIGN: Final = re.compile(r"[0-9@$!|+€£(]")
 _MIXED: Final = Shape({"a": ascii_letters, "1": "0123456789@$!|+(?", " ": " \n"})
 MAX_FORMS: Final = 16

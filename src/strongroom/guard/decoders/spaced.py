@@ -37,10 +37,17 @@ def _said(run: str) -> str | None:
     if all(gap == usual for gap in gaps):
         words = segmented(_GAP.sub("", run)[:MAX_LETTERS])
     else:
-        words = _GAP.sub(lambda m: "" if m.group() == usual else " ", run).split()
+        parts = _GAP.sub(lambda m: "" if m.group() == usual else " ", run).split()
+        words = [word for part in parts for word in _cut(part)]
     if words is None or not (known(w.lower() for w in words) or len(words) < len(gaps) // 3):
         return None
     return " ".join(words)
+
+
+def _cut(part: str) -> list[str]:
+    """A word, or the known words that it is made of."""
+    known_words = None if known([part.lower()]) else segmented(part[:MAX_LETTERS])
+    return known_words or [part]
 
 
 SPACED: Final = Decoder("spaced", decode)
