@@ -52,7 +52,7 @@ def _unjudged(name: str, why: str) -> Scan:
 def _native(name: str) -> Scan:
     hazard = odd(
         "file.native_code",
-        f"is a program or native library ({name}), not a model",
+        f"is a program or library ({name}), not a model",
         attack="native_code",
         references=("CWE-114",),
     )
@@ -65,8 +65,11 @@ def _text_or_pickle(stream: Stream, place: Place) -> Scanned:
 
 
 def _unrecognised(stream: Stream, place: Place) -> Scanned:
-    probed = pickles.probe_head(stream, place)
-    return probed or Scanned("unknown", (unjudged("format.unknown", "of no format that we know"),))
+    if probed := pickles.probe_head(stream, place):
+        return probed
+    # Whatever it is, a Keras configuration in it is one.
+    hazards = hdf5.scan(stream, place).hazards
+    return Scanned("unknown", (*hazards, unjudged("format.unknown", "of no format that we know")))
 
 
 _READERS: Final[tuple[tuple[str, Test, Scan], ...]] = (
@@ -85,6 +88,9 @@ _READERS: Final[tuple[tuple[str, Test, Scan], ...]] = (
     ("onnx", onnx.plausible, onnx.scan),
     ("xgboost", _magic(b"{L\x00\x00\x00\x00\x00\x00\x00"), _known("xgboost")),
     ("catboost", _magic(b"CBM1"), _known("catboost")),
+    ("keras-metadata", lambda head: head[:1] == b"\n" and b"_tf_keras_" in head, hdf5.scan),
+    ("tflite", lambda head: head[4:8] == b"TFL3", _known("tflite")),
+    ("bytecode", lambda head: head[1:4] in (b"\r\r\n", b"\x0e\r\n"), _native("bytecode")),
     ("parquet", _magic(b"PAR1"), _known("parquet")),
     ("arrow", _magic(b"ARROW1\x00\x00"), _known("arrow")),
     ("image", _magic(b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"RIFF"), _known("media")),

@@ -59,6 +59,10 @@ def _raw(report: FileReport, named: set[str]) -> FileReport:
         return report
     if os.path.normpath(report.path) in named:
         return replace(report, format="onnx-weights", verdict=Rating.CLEAN, findings=())
+    if report.path.suffix == ".index" and _is_index(report.path):
+        return replace(report, format="tensorflow-index", verdict=Rating.CLEAN, findings=())
+    if report.path.name == "fingerprint.pb" and report.path.with_name("saved_model.pb").exists():
+        return replace(report, format="savedmodel-digest", verdict=Rating.CLEAN, findings=())
     match = _SHARD.match(report.path.name)
     if match and _is_index(report.path.with_name(match[1] + ".index")):
         return replace(report, format="tensorflow-weights", verdict=Rating.CLEAN, findings=())

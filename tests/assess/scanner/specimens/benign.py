@@ -131,6 +131,7 @@ def other_files(folder) -> Iterator[tuple[str, bytes]]:
     yield "README.md", b"# Model\n\ncos and sin\nare used (see below).\n"
     yield "data.csv", b"amount,fraud\n1.5,0\n"
     yield "empty", b""
+    yield "hydra.yaml", b"model:\n  _target_: acme.models.Encoder\n  size: 3\n"
     yield "config.json", b'{"model_type": "bert", "hidden_size": 32}'
     yield "MLmodel", b"flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n"
     template = "{% for m in messages %}{{ m['role'] + ': ' + m['content'] }}{% endfor %}"

@@ -308,3 +308,35 @@ malicious_bytes(
     filename="saved_model.pb",
 )
 malicious_bytes("elf", "CWE-114", b"\x7fELF" + b"\0" * 60, verdict="review", filename="model.bin")
+malicious_bytes(
+    "yaml_python_tag",
+    "CVE-2020-14343",
+    b"model: x\nhook: !!python/object/apply:os.system [true]\n",
+    filename="model.yaml",
+)
+malicious_bytes(
+    "hydra_target",
+    "CVE-2025-23304",
+    b"model:\n  encoder:\n    _target_: os.system\n    command: true\n",
+    filename="model_config.yaml",
+)
+malicious_bytes(
+    "hydra_target_in_json",
+    "CVE-2025-23304",
+    json.dumps({"encoder": {"_target_": "builtins.exec", "_args_": ["1"]}}).encode(),
+    filename="config.json",
+)
+malicious_bytes(
+    "keras_metadata_of_a_saved_model",
+    "CVE-2024-3660",
+    b'\n\xc8\x01\x08\x00\x12\x04root"\x0e_tf_keras_layer'
+    + json.dumps({"class_name": "Sequential", "config": {"layers": [LAMBDA]}}).encode(),
+    filename="keras_metadata.pb",
+)
+malicious_bytes(
+    "bytecode",
+    "CWE-94",
+    b"\xa7\r\r\n" + b"\0" * 12 + marshal.dumps(1),
+    verdict="review",
+    filename="m.pyc",
+)

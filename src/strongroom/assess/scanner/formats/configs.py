@@ -9,6 +9,7 @@ from typing import Any, Final
 from strongroom.assess.scanner.formats.jinja import judge_template
 from strongroom.assess.scanner.formats.keras import judge_config
 from strongroom.assess.scanner.jsons import NotJson, dicts, parse
+from strongroom.assess.scanner.names import judge_name
 from strongroom.assess.scanner.place import Scanned, odd, unjudged
 from strongroom.assess.scanner.report import Hazard, Rating
 from strongroom.assess.scanner.stream import CHUNK, Stream
@@ -73,6 +74,11 @@ def _bundled(document: Any) -> Iterator[Hazard]:
                 rating=Rating.BLOCK if elsewhere else Rating.REVIEW,
                 call=f"import_from_repository({str(remote)[:200]})",
             )
+        if isinstance(target := node.get("_target_"), str):
+            module, _, symbol = target.rpartition(".")
+            hazard = judge_name(module, symbol, "config.target", references=("CVE-2025-23304",))
+            if hazard is not None and hazard.rating is Rating.BLOCK:
+                yield hazard
         if node.get("trust_remote_code") is True:
             yield odd(
                 "config.trusts_itself",

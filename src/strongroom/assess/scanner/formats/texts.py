@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from strongroom.assess.scanner.formats import configs, mlmodel, xmls
+from strongroom.assess.scanner.formats import configs, mlmodel, xmls, yamls
 from strongroom.assess.scanner.formats.jinja import judge_template, looks_like_template
 from strongroom.assess.scanner.jsons import MAX_BYTES
 from strongroom.assess.scanner.place import Place, Scanned, odd
@@ -78,5 +78,6 @@ _RECOGNISERS: Final[tuple[Recognise, ...]] = (
     xmls.recognise,
     mlmodel.recognise,
     _modelfile,
+    yamls.recognise,
     _jinja,
 )
