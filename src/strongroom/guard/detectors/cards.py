@@ -25,7 +25,8 @@ FIRST: Final = frozenset(
 )
 """Digits that some network's numbers begin with."""
 LAYOUTS: Final = {
-    (4, 4, 4, 4), (4, 4, 4, 4, 3), (4, 4, 4, 2), (4, 6, 5), (4, 6, 4), (4, 4, 5), (8, 8), (6, 10), (6, 6, 4),
+    (4, 4, 4, 4), (4, 4, 4, 4, 3),
+    (4, 4, 4, 2), (4, 6, 5), (4, 6, 4), (4, 4, 5), (8, 8), (6, 10), (6, 6, 4),
     (4, 12), (12, 4), (6, 9), (6, 8), (4, 4, 8),
 }  # fmt: skip
 """Digits of the groups in which people write card numbers."""
