@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, settings
 
 from strongroom.testing.postgres import Postgres, postgres
 
-
 # A busy machine is slow, not wrong: properties are judged by what they find, not by the clock.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
