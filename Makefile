@@ -3,6 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# The encoder is trained in an environment of its own: the product never imports torch.
+FIREWALL     ?= $(firstword $(wildcard ../*/data/firewall))
+ENCODER_VENV ?= models/injection/build/venv
+TRAIN        := $(BIN)/python -m strongroom.guard.training
+TRAIN_ARGS   := --firewall $(FIREWALL) --out models/injection/build
 
 .PHONY: help setup demo test test-slow check format bench derive docs lock clean
 
@@ -44,7 +49,17 @@ derive: setup ## write the pages of docs/ that are made from code and data
 	$(BIN)/python tools/derive.py
 
 docs: setup ## build the documentation site into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+train-injection: setup ## make models/injection anew from the corpora (FIREWALL=folder, minutes; see its README)
+	@test -d "$(FIREWALL)" || { echo "needs the corpora of models/injection/data.md: make train-injection FIREWALL=<folder>"; exit 2; }
+	$(TRAIN) examples $(TRAIN_ARGS)
+	$(TRAIN) ngrams $(TRAIN_ARGS)
+	test -x $(ENCODER_VENV)/bin/python || { $(PYTHON) -m venv $(ENCODER_VENV) && $(ENCODER_VENV)/bin/pip install -q -r models/injection/recipe/requirements.txt; }
+	$(ENCODER_VENV)/bin/python models/injection/recipe/train_encoder.py models/injection/build/examples.jsonl models/injection/build
+	$(ENCODER_VENV)/bin/python models/injection/recipe/export_encoder.py models/injection/build models/injection
+	$(TRAIN) calibrate $(TRAIN_ARGS)
+	$(TRAIN) evaluate $(TRAIN_ARGS)
 
 lock: ## refresh the locks (needs uv)
 	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet pyproject.toml -o requirements/core.txt

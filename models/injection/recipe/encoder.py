@@ -1,4 +1,4 @@
-"""The encoder: MiniLM (sentence-transformers/all-MiniLM-L6-v2, Apache-2.0), mean pooling, two logits."""
+"""The encoder: all-MiniLM-L6-v2 (Apache-2.0), mean pooling, two logits."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def chosen(path: Path) -> list[dict]:
         if (row["user"], row["data"]) != (None, None):
             origin = row["origin"]
             groups["&" if "&" in origin else origin.split("+")[0].rstrip("~")].append(row)
-    rng = random.Random(SEED)
+    rng = random.Random(SEED)  # noqa: S311
     rows = []
     for origin, members in sorted(groups.items()):
         cap = CAPS.get(origin, 1500 if origin == "&" else CAP)
@@ -54,7 +54,7 @@ def chosen(path: Path) -> list[dict]:
 
 def batches(rows: list[dict], epoch: int):
     """Texts of like length together, so many tokens at a time, in random order."""
-    rng = random.Random(SEED + epoch)
+    rng = random.Random(SEED + epoch)  # noqa: S311
     order = sorted(range(len(rows)), key=lambda at: (len(rows[at]["tokens"]), rng.random()))
     found, batch, longest = [], [], 0
     for at in order:
@@ -83,64 +83,77 @@ def loss_of(model: Judge, batch: list[dict]) -> torch.Tensor:
     return (loss * asked).sum() / asked.sum().clamp(min=1)
 
 
-def main() -> None:
-    """Train, saving a checkpoint every 20 steps; continue from the last one when there is one."""
-    args = argparse.ArgumentParser()
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("examples", type=Path)
     args.add_argument("folder", type=Path)
     args.add_argument("--steps", type=int, default=600)
     args.add_argument("--minutes", type=float, default=600.0)
     args.add_argument("--threads", type=int, default=2)
-    given = args.parse_args()
+    return args.parse_args()
+
+
+def made() -> tuple[Judge, torch.optim.AdamW]:
+    """The model with its lower part frozen, and an optimizer for the rest."""
+    model = Judge(base_folder())
+    for name, weight in model.named_parameters():
+        weight.requires_grad = not any(part in name for part in FROZEN)
+    body = [w for n, w in model.named_parameters() if w.requires_grad and not n.startswith("head")]
+    groups = [{"params": body, "lr": RATE}, {"params": model.head.parameters(), "lr": HEAD_RATE}]
+    return model, torch.optim.AdamW(groups, weight_decay=0.01)
+
+
+def keep(path: Path, model: Judge, optimizer: torch.optim.AdamW, step: int) -> None:
+    """Save a checkpoint, whole or not at all."""
+    part = path.with_suffix(".part")
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+    torch.save(state, part)
+    part.replace(path)
+
+
+def main() -> None:
+    """Train, saving a checkpoint every 20 steps; continue from the last one when there is one."""
+    given = arguments()
     given.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(given.threads)
     torch.manual_seed(SEED)
     rows = chosen(given.examples)
     for row, tokens in zip(rows, encode([row["text"] for row in rows], LONGEST), strict=True):
         row["tokens"] = tokens
-    model = Judge(base_folder())
-    for name, weight in model.named_parameters():
-        weight.requires_grad = not any(part in name for part in FROZEN)
-    body = [w for n, w in model.named_parameters() if w.requires_grad and not n.startswith("head")]
-    optimizer = torch.optim.AdamW(
-        [{"params": body, "lr": RATE}, {"params": model.head.parameters(), "lr": HEAD_RATE}],
-        weight_decay=0.01,
-    )
+    model, optimizer = made()
     saved, step = given.folder / "checkpoint.pt", 0
     if saved.exists():
         state = torch.load(saved, weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         step = state["step"]
-    per_epoch = batches(rows, 0)
-    print(f"{len(rows)} texts, {len(per_epoch)} batches an epoch, from step {step}", flush=True)
-    began, first, total = time.monotonic(), step, 0.0
+    began, total = time.monotonic(), 0.0
+    epochs: dict[int, list[list[dict]]] = {}
+    size = len(batches(rows, 0))
     while step < given.steps:
-        epoch, at = divmod(step, len(per_epoch))
-        if at == 0 or step == first:
-            per_epoch = batches(rows, epoch)
-        spent = (time.monotonic() - began) / 60 / given.minutes
-        done = max(step / given.steps, spent)
+        done = max(step / given.steps, (time.monotonic() - began) / 60 / given.minutes)
         if done >= 1:
             break
+        epoch, at = divmod(step, size)
+        if epoch not in epochs:
+            epochs = {epoch: batches(rows, epoch)}
         scale = min(1.0, step / (WARM * given.steps)) * (1 - done)
         for group, rate in zip(optimizer.param_groups, (RATE, HEAD_RATE), strict=True):
             group["lr"] = rate * scale
         model.train()
-        loss = loss_of(model, per_epoch[at % len(per_epoch)])
+        loss = loss_of(model, epochs[epoch][at])
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(body, 1.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         step += 1
         total = 0.95 * total + 0.05 * loss.item() if total else loss.item()
         if step % 20 == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
-            torch.save(state, saved.with_suffix(".part"))
-            saved.with_suffix(".part").replace(saved)
-            print(f"step {step} loss {total:.4f} {time.monotonic() - began:.0f} s", flush=True)
+            keep(saved, model, optimizer, step)
+            spent = time.monotonic() - began
+            print(f"step {step} loss {total:.4f} {spent:.0f} s", flush=True)  # noqa: T201
     torch.save(model.state_dict(), given.folder / "model.pt")
-    print(f"done at step {step}", flush=True)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ class Encoder:
         return [self._one(text) for text in texts]
 
     def _one(self, text: str) -> tuple[float, float]:
-        ids = np.array([self.tokenizer.encode(text).ids], np.int64)
+        valid = text.encode("utf-8", "replace").decode("utf-8")  # the tokenizer takes no surrogates
+        ids = np.array([self.tokenizer.encode(valid).ids], np.int64)
         feeds = {"ids": ids, "mask": np.ones_like(ids)}
         user, data = self.session.run(["logits"], feeds)[0][0]
         return float(user), float(data)
@@ -47,7 +48,7 @@ def load_encoder(folder: Path) -> Encoder:
             str(folder / "encoder.onnx"), options, providers=["CPUExecutionProvider"]
         )
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    except Exception as error:  # noqa: BLE001 - both libraries raise their own bare types
+    except Exception as error:  # both libraries raise types of their own without a common base
         raise InputError(f"the encoder in {folder} does not load: {error}") from error
     tokenizer.no_padding()
     tokenizer.enable_truncation(LONGEST)

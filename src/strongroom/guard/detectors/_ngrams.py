@@ -1,7 +1,7 @@
-"""Hashed word and character n-grams with linear weights: a text becomes two logits in well under a millisecond.
+"""Hashed word and character n-grams with linear weights: two logits in well under a millisecond.
 
-Features are binary, weighted by inverse document frequency and scaled to length one. All hashing is
-vectorised over code points; the same code serves training and inference, so they cannot drift apart.
+Features are binary, weighted by inverse document frequency and scaled to length one. Hashing is
+vectorised over code points; the same code serves training and inference, so they cannot drift.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from zipfile import BadZipFile
 from zlib import crc32
 
 import numpy as np
@@ -101,9 +102,9 @@ class Ngrams:
     def load(cls, path: Path) -> Ngrams:
         """Read what `save` wrote. Raises InputError when it is something else."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in ("rarity", "weights", "bias")}
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InputError(f"{path} holds no n-gram model: {error}") from error
         size = 1 << BITS
         shapes = [arrays[name].shape for name in ("rarity", "weights", "bias")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from strongroom.domain.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How one kind of source is judged. All figures come from calibration data (thresholds.toml)."""
+    """How one kind of source is judged. All figures come from calibration data."""
 
     ngrams: float
     """Weight of the n-gram logit."""
@@ -23,7 +24,7 @@ class Scale:
     alone: float
     """Weight of the n-gram logit where it stands alone."""
     per_doubling: float
-    """Taken off for each doubling of the number of pieces: the maximum of many is high by chance."""
+    """Taken off for each doubling of the pieces: the maximum of many is high by chance."""
     clear: float
     """N-gram logits below this are not shown to the encoder."""
     stacked: tuple[tuple[float, float], ...]
@@ -73,7 +74,7 @@ def _scale(raw: Mapping[str, Any]) -> Scale:
 
 def _knots(raw: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
     knots = tuple((float(logit), float(score)) for logit, score in raw)
-    rising = all(a < c and b < d for (a, b), (c, d) in zip(knots, knots[1:], strict=False))
+    rising = all(a < c and b < d for (a, b), (c, d) in pairwise(knots))
     if len(knots) < 2 or not rising:
         raise ValueError("knots must rise")
     return knots
@@ -82,7 +83,7 @@ def _knots(raw: Sequence[Sequence[float]]) -> tuple[tuple[float, float], ...]:
 def _between(knots: tuple[tuple[float, float], ...], logit: float) -> float:
     if logit <= knots[0][0]:
         return knots[0][1]
-    for (a, low), (b, high) in zip(knots, knots[1:], strict=False):
+    for (a, low), (b, high) in pairwise(knots):
         if logit <= b:
             return low + (high - low) * (logit - a) / (b - a)
     return knots[-1][1]

@@ -82,7 +82,7 @@ class InjectionModel:
 
     def _judged(self, views: Sequence[View], question: int, scale: Scale) -> list[Judged]:
         """Each different reading with its most suspect piece."""
-        readings = {view.text: view for view in reversed(views) if view.text.strip()}
+        readings = {view.text: view for view in reversed(views) if any(map(str.isalnum, view.text))}
         return [self.read(view, question, scale) for view in readings.values()]
 
     def read(self, view: View, question: int, scale: Scale) -> Judged:
@@ -117,7 +117,7 @@ class InjectionModel:
 
 
 def load(folder: Path | None = None) -> InjectionModel:
-    """The committed model, or the one in a folder. Raises InputError when it is not there or broken.
+    """The committed model, or that of a folder. Raises InputError when it is missing or broken.
 
     The encoder is used when its file is there; without it the n-gram model judges alone.
     """

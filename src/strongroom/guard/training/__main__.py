@@ -2,7 +2,7 @@
 
 Every step reads what the one before wrote, so a run that was stopped goes on where it was:
 
-    examples   OUT/examples.jsonl, OUT/calibration.jsonl   from ../shared/data/firewall and our grammars
+    examples   OUT/examples.jsonl, OUT/calibration.jsonl   from the corpora and our grammars
     ngrams     MODEL/ngrams.npz
     (the encoder is trained by models/injection/recipe, in an environment of its own)
     calibrate  MODEL/thresholds.toml
@@ -25,6 +25,8 @@ from strongroom.guard.training.dataset import as_row, assemble, write_counts
 from strongroom.guard.training.fit_ngrams import fit_ngrams
 
 SEED = 7
+BEGIN = "<!-- figures:begin -->"
+END = "<!-- figures:end -->"
 
 
 def examples(firewall: Path, out: Path, model: Path) -> None:
@@ -33,12 +35,12 @@ def examples(firewall: Path, out: Path, model: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     _write(out / "examples.jsonl", dataset.train)
     _write(out / "calibration.jsonl", dataset.calibration)
-    counts = {"seed": SEED, "shared_with_bench": dataset.shared_with_bench}
+    counts: dict[str, object] = {"seed": SEED, "shared_with_bench": dataset.shared_with_bench}
     counts |= write_counts(dataset)
     (model / "counts.json").write_text(json.dumps(counts, indent=1, ensure_ascii=False) + "\n")
 
 
-def ngrams(firewall: Path, out: Path, model: Path) -> None:  # noqa: ARG001: every step has one shape
+def ngrams(firewall: Path, out: Path, model: Path) -> None:  # noqa: ARG001
     """Fit the n-gram model."""
     fit_ngrams(_read(out / "examples.jsonl"), seed=SEED).save(model / "ngrams.npz")
 
@@ -60,8 +62,21 @@ def evaluate_bench(firewall: Path, out: Path, model: Path) -> None:
     report = evaluate.evaluation(detector, firewall)
     rows = _read(out / "calibration.jsonl")
     texts = [row.text for row in rows if row.user is not None][:400]
+    sample = evaluate.sampled(rows, 2)
+    (model / "sample.json").write_text(json.dumps(sample, indent=1, ensure_ascii=False) + "\n")
+    report["sample"] = evaluate.sample_scores(detector, sample)
     report["milliseconds"] = {"calibration_texts": evaluate.latency(detector, texts)}
     (model / "evaluation.json").write_text(json.dumps(report, indent=1) + "\n")
+    card = model / "README.md"
+    if card.exists():
+        card.write_text(_between(card.read_text("utf-8"), evaluate.table(report)), "utf-8")
+
+
+def _between(card: str, figures: str) -> str:
+    """The card with its table of figures replaced."""
+    before, _, rest = card.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{figures}\n{END}{after}" if rest else card
 
 
 STEPS: dict[str, Callable[[Path, Path, Path], None]] = {

@@ -29,6 +29,8 @@ POINTS = ((0.02, 0.3), (0.01, 0.45), (0.003, 0.5))
 SURE = ((0.4, 0.75), (4.0, 0.95), (9.0, 0.999))
 """(logit above the last point, score): to block asks for a little more than to tell."""
 START = Scale(0.5, 0.5, 1.0, 0.0, -1e9, ((0.0, 0.1), (1.0, 0.9)), ((0.0, 0.1), (1.0, 0.9)))
+BELOW = -1e3
+"""The logit of what the encoder never sees."""
 MISSED = 0.01
 """Share of calibration attacks that may stay below `clear`, unseen by the encoder."""
 
@@ -39,40 +41,49 @@ class Read:
 
     ngrams: NDArray[np.float64]
     encoder: NDArray[np.float64] | None
+    """NaN where the n-gram logit was below `clear`."""
     pieces: NDArray[np.int64]
     attack: NDArray[np.bool_]
-    origins: tuple[str, ...]
+    clear: float
 
 
 def read_all(ngrams: Ngrams, encoder: Encoder | None, rows: Sequence[Example], ask: int) -> Read:
     """Both models on every text that has an answer to the question (0 user, 1 data)."""
     name = ("user", "data")[ask]
     asked = [row for row in rows if getattr(row, name) is not None]
-    model = InjectionModel(ngrams, encoder, Thresholds(START, START, LEVELS))
-    judged = [model.read(View(row.text), ask, START) for row in asked]
-    seen = None if encoder is None else np.array([each.encoder or 0.0 for each in judged])
+    attack = np.array([bool(getattr(row, name)) for row in asked])
+    lone = InjectionModel(ngrams, None, Thresholds(START, START, LEVELS))
+    judged = [lone.read(View(row.text), ask, START) for row in asked]
+    clear = round(float(np.quantile(np.array([j.ngrams for j in judged])[attack], MISSED)), 2)
+    if encoder is not None:
+        both = replace(lone, encoder=encoder)
+        scale = replace(START, clear=clear)
+        judged = [
+            both.read(View(row.text), ask, scale) if first.ngrams >= clear else first
+            for row, first in zip(asked, judged, strict=True)
+        ]
+    seen = [np.nan if each.encoder is None else each.encoder for each in judged]
     return Read(
         np.array([each.ngrams for each in judged]),
-        seen,
+        None if encoder is None else np.array(seen),
         np.array([each.pieces for each in judged]),
-        np.array([bool(getattr(row, name)) for row in asked]),
-        tuple(row.origin for row in asked),
+        attack,
+        clear,
     )
 
 
 def scale_of(read: Read) -> Scale:
     """The scale for one kind of source."""
-    per_doubling = _per_doubling(read.ngrams, read)
-    scale = replace(START, per_doubling=per_doubling)
+    scale = replace(START, per_doubling=_per_doubling(read.ngrams, read), clear=read.clear)
     scale = replace(scale, lone=_knots(_corrected(scale, read.ngrams, read), read))
     if read.encoder is None:
         return replace(scale, stacked=scale.lone)
+    shown = ~np.isnan(read.encoder)
     stack = LogisticRegression(class_weight="balanced")
-    stack.fit(np.column_stack([read.ngrams, read.encoder]), read.attack)
+    stack.fit(np.column_stack([read.ngrams, read.encoder])[shown], read.attack[shown])
     first, second = (round(float(w), 4) for w in stack.coef_[0])
-    both = first * read.ngrams + second * read.encoder
-    clear = round(float(np.quantile(read.ngrams[read.attack], MISSED)), 2)
-    scale = replace(scale, ngrams=first, encoder=second, clear=clear)
+    scale = replace(scale, ngrams=first, encoder=second)
+    both = np.where(shown, first * read.ngrams + second * read.encoder, BELOW)
     return replace(scale, stacked=_knots(_corrected(scale, both, read), read))
 
 

@@ -14,6 +14,7 @@ from strongroom.guard.training.surface import disguised, varied
 
 GRAMMARS = (
     "hard_negatives_en.yaml",
+    "trigger_words_en.yaml",
     "everyday_en.yaml",
     "banking_en.yaml",
     "attacks_en.yaml",
@@ -44,7 +45,9 @@ def in_documents(
     families = read_grammar("documents.yaml")
     for family in families:
         part = family.part(held_out=held_out)
-        for text in part.texts(count // len(families), rng):
+        # A line kept for calibration must not outvote the others by its copies.
+        share = min(count // len(families), 12 * len(part.lines) if held_out else count)
+        for text in part.texts(share, rng):
             yield Example(re.sub(" +", " ", text.replace(PLACE, "")), 0, 0, family.name)
             order = rng.choice(orders)
             carrier = placed(text, order.text, rng)
@@ -82,8 +85,8 @@ def pairs(examples: Sequence[Example], count: int, rng: random.Random) -> Iterat
     usable = [each for each in examples if each.user is not None and len(each.text) < 300]
     innocent = [each for each in usable if each.user == 0]
     weights = [each.weight for each in usable]
-    for second in rng.choices(usable, weights, k=count):
-        first = rng.choice(innocent)
+    for drawn in rng.choices(usable, weights, k=count):
+        first, second = rng.choice(innocent), drawn
         if rng.random() < 0.3:
             first, second = second, first
         text = first.text + rng.choice([" ", "\n", ". ", "\n\n"]) + second.text

@@ -1,4 +1,4 @@
-"""Changes of surface that people make and that must not change a judgement: case, typos, endings."""
+"""Changes of surface that must not change a judgement: case, typos, endings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ENDINGS: Final = ".!?"
 
 
 def varied(text: str, rng: random.Random) -> str:
-    """The text as one of many people might have typed it; often unchanged but for its first letter."""
+    """The text as one of many people might have typed it."""
     if rng.random() < 0.85:
         text = text[:1].upper() + text[1:]
     roll = rng.random()
