@@ -27,7 +27,7 @@ def test_committed_scores_come_from_the_committed_weights(model):
 
 
 def test_the_sample_is_mostly_judged_rightly():
-    """The unseen lines of our own grammars: few false alarms, most attacks found (floors, not targets)."""
+    """The unseen lines of our own grammars: few false alarms, most attacks found."""
     sample = json.loads((MODEL / "sample.json").read_text("utf-8"))
     scores = COMMITTED["sample"]
     attacks = [s for row, s in zip(sample, scores, strict=True) if row["attack"]]

@@ -126,9 +126,14 @@ def _library(*, held_out: bool, rng: random.Random) -> Iterator[Example]:
 def write_counts(dataset: Dataset) -> dict[str, dict[str, int]]:
     """How many rows come from where, for the data list."""
     return {
-        part: dict(sorted(Counter(each.origin.split("+")[0] for each in rows).items()))
+        part: dict(sorted(Counter(map(_kind_of, rows)).items()))
         for part, rows in (("train", dataset.train), ("calibration", dataset.calibration))
     }
+
+
+def _kind_of(example: Example) -> str:
+    """Corpus or family; combinations under one name."""
+    return "pairs" if "&" in example.origin else example.origin.split("+")[0].rstrip("~")
 
 
 def bench_examples(firewall: Path) -> dict[str, list[str]]:
