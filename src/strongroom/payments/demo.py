@@ -6,6 +6,7 @@ what happens; the command line is one audience, tests are another.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -33,7 +34,7 @@ from strongroom.registry.deciding import Decided, put_before_gate
 from strongroom.registry.opening import Opened
 from strongroom.registry.registry import Registry
 from strongroom.report.audit import choose, write_bundle
-from strongroom.report.extras import bundle_extras, passport_of, write_passport
+from strongroom.report.extras import bundle_extras
 from strongroom.report.verify import Verification, verify_bundle
 from strongroom.storage.files import write_file
 
@@ -94,7 +95,7 @@ def play(source: Source, out: Path, audience: Audience, *, seed: int, cores: int
         if second.allowed:
             tamper, rolled_back = stage.attacked(source, second.loaded)
         bundle, trust, verification = stage.audited(second.loaded)
-        passport = stage.passport(second.loaded)
+        passport = stage.passport(bundle)
     return Told(
         first.verdict,
         second.verdict,
@@ -188,10 +189,13 @@ class _Stage:
         self.audience.say(f"{verification.checked} checks, offline: {word}")
         return bundle, trust, verification
 
-    def passport(self, loaded: Loaded) -> Path:
-        """The passport, as HTML and PDF; gives the page's path."""
-        page, *_ = write_passport(passport_of(self.home, loaded), self.out / "passport")
-        return page
+    def passport(self, bundle: Path) -> Path:
+        """The bundle's passport, where people look for it; gives the page's path."""
+        folder = self.out / "passport"
+        folder.mkdir()
+        for name in ("passport.html", "passport.pdf"):
+            shutil.copyfile(bundle / name, folder / name)
+        return folder / "passport.html"
 
     def _proven(self, loaded: Loaded) -> _Version:
         self._assess(loaded)

@@ -19,7 +19,7 @@ from strongroom.registry.deciding import records_about
 from strongroom.report import layout
 from strongroom.report.audit import Chosen, Extras, newest_decision_about
 from strongroom.report.passport import Passport, compose
-from strongroom.report.render import html, pdf
+from strongroom.report.render import documents
 
 
 def passport_of(home: Home, loaded: Loaded, stage: Stage | None = None) -> Passport:
@@ -33,7 +33,7 @@ def bundle_extras(home: Home, loaded: Loaded, chosen: Chosen) -> Extras:
     """Passport and bill of materials of what the bundle is about."""
     passport = _compose(home, loaded, chosen.decision, chosen.decision.stage)
     bill = bill_of_materials(loaded, _evidence(home, loaded))
-    return {**_documents(passport), layout.BOM: bill}
+    return {**documents(passport), layout.BOM: bill}
 
 
 def bill_of_materials(loaded: Loaded, evidence: tuple[Evidence, ...]) -> bytes:
@@ -51,18 +51,14 @@ def bill_of_materials(loaded: Loaded, evidence: tuple[Evidence, ...]) -> bytes:
 
 def write_passport(passport: Passport, folder: Path) -> tuple[Path, ...]:
     """`passport.html` and `passport.pdf` in the folder; gives their paths. Raises StoreError."""
-    documents = _documents(passport)
+    made = documents(passport)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, data in documents.items():
+        for name, data in made.items():
             (folder / name).write_bytes(data)
     except OSError as error:
         raise StoreError(f"cannot be written: {error.strerror}", where=str(folder)) from error
-    return tuple(folder / name for name in documents)
-
-
-def _documents(passport: Passport) -> dict[str, bytes]:
-    return {"passport.html": html(passport).encode(), "passport.pdf": pdf(passport)}
+    return tuple(folder / name for name in made)
 
 
 def _compose(home: Home, loaded: Loaded, decision: Decision | None, stage: Stage) -> Passport:

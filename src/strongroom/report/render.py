@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +27,20 @@ MAX_CHARTED = 24
 """Figures beyond this stay in the table only: a taller chart helps nobody."""
 
 
-def html(passport: Passport) -> str:
+Drawn = Mapping[str, Sequence[str]]
+"""SVG drawings by check."""
+
+
+def documents(passport: Passport) -> dict[str, bytes]:
+    """`passport.html` and `passport.pdf`; the charts are drawn once for both."""
+    drawn = {section.check: _charts(section) for section in passport.sections}
+    return {
+        "passport.html": _html(passport, drawn).encode(),
+        "passport.pdf": _pdf(passport, drawn),
+    }
+
+
+def _html(passport: Passport, drawn: Drawn) -> str:
     """The passport as one self-contained page; every value is escaped."""
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -35,19 +49,19 @@ def html(passport: Passport) -> str:
     template = environment.from_string((_TEMPLATES / "passport.html.j2").read_text("utf-8"))
     return template.render(
         passport=passport,
-        drawn={s.check: [_safe(c) for c in _charts(s)] for s in passport.sections},
+        drawn={check: [_safe(chart) for chart in every] for check, every in drawn.items()},
         strongroom=__version__,
     )
 
 
-def pdf(passport: Passport) -> bytes:
+def _pdf(passport: Passport, drawn: Drawn) -> bytes:
     """The passport as PDF; the same record gives the same bytes."""
     with TemporaryDirectory(prefix="strongroom-") as name:
         folder = Path(name)
         document = _document(passport)
         for section, raw in zip(passport.sections, document["sections"], strict=True):
             raw["charts"] = []
-            for index, drawing in enumerate(_charts(section)):
+            for index, drawing in enumerate(drawn[section.check]):
                 path = folder / f"{section.check.replace('@', '-')}-{index}.svg"
                 path.write_text(drawing, "utf-8")
                 raw["charts"].append(path.name)
