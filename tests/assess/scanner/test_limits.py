@@ -1,10 +1,12 @@
 """Memory, time, depth and ratio are bounded; passing a bound is a verdict, not a crash."""
 
+import io
 import os
 import pickle
 import struct
 import subprocess
 import sys
+import tarfile
 
 import numpy as np
 import pytest
@@ -120,6 +122,25 @@ def test_what_unpacks_to_too_much_is_a_verdict():
 def test_a_hazard_found_before_a_limit_counts():
     many = zip_of({"evil.pkl": EVIL, **{f"{i}": b"x" for i in range(50)}})
     assert scan_bytes(many, limits=Limits(members=200)).verdict is Rating.BLOCK
+
+
+def test_a_call_before_a_limit_is_blocked_all_the_same():
+    evil = EVIL[:-1] + b"(" + b"N" * 600_000 + b"t."
+    assert scan_bytes(evil).verdict is Rating.BLOCK
+    assert scan_bytes(b"cos\nsystem\n(S'true'\ntR(" + b"N" * 600_000).verdict is Rating.BLOCK
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, data in [("evil.pkl", EVIL), *((f"{i}", b"x") for i in range(60))]:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    assert scan_bytes(buffer.getvalue(), limits=Limits(members=30)).verdict is Rating.BLOCK
+
+
+def test_an_honest_pickle_that_is_cut_is_unknown_not_blocked():
+    whole = pickle.dumps([np.arange(5), np.arange(3)], 2)
+    for end in range(3, len(whole)):
+        assert scan_bytes(whole[:end]).verdict is Rating.UNKNOWN, end
 
 
 def test_too_many_entries_is_a_verdict():

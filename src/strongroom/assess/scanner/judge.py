@@ -221,9 +221,10 @@ class PickleJudge:
         before = self._found.get(place)
         if before is None and len(self._found) >= MOST and hazard.rating is not Rating.BLOCK:
             return
-        if before is None or (replace and hazard.rating.rank >= before.rating.rank):
-            if before is None and len(self._found) >= 2 * MOST:
-                return
+        if before is None:
+            if len(self._found) < 2 * MOST:
+                self._found[place] = hazard
+        elif hazard.rating.rank + replace > before.rating.rank:
             self._found[place] = hazard
 
 

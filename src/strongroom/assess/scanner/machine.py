@@ -74,11 +74,14 @@ class Machine:
 
     def run(self) -> Any:
         """Follow to STOP and give the value. Raises Broken, Truncated, LimitError."""
+        value = None
         try:
-            return self._follow()
+            value = self._follow()
         finally:
-            if self.loose:
+            waiting = sum(type(item) is Global and item.direct for item in self.stack)
+            if self.loose > waiting:  # one that still waits to be called does no harm
                 self.judge.kept(self.offset)
+        return value
 
     def _follow(self) -> Any:
         stream, limit = self.stream, self.stream.budget.limits.stack

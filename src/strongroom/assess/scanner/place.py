@@ -65,6 +65,11 @@ def unjudged(
     return Hazard(rule, Rating.UNKNOWN, message, Severity.MEDIUM, offset, fix=fix)
 
 
+def over(error: LimitError) -> Hazard:
+    """A limit was passed: what was found before stands, the rest is not judged."""
+    return unjudged("limit", f"not judged to the end: {error.what}")
+
+
 def odd(
     rule: str,
     message: str,

@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 from strongroom.assess.scanner.detect import reader_for
-from strongroom.assess.scanner.place import Place, Scanned, unjudged
+from strongroom.assess.scanner.place import Place, Scanned, over, unjudged
 from strongroom.assess.scanner.report import FileReport
 from strongroom.assess.scanner.stream import Budget, Limits, Stream, Truncated
 from strongroom.domain.errors import LimitError
@@ -47,6 +47,6 @@ def scan_stream(stream: Stream, place: Place) -> Scanned:
     try:
         return read(stream, place)
     except LimitError as error:
-        return Scanned(name, (unjudged("limit", f"not judged to the end: {error.what}"),))
+        return Scanned(name, (over(error),))
     except Truncated:
         return Scanned(name, (unjudged(f"{name}.truncated", f"the {name} data ends too early"),))

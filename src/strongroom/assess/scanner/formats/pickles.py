@@ -10,10 +10,11 @@ from typing import Final
 from strongroom.assess.scanner.joblib_layout import JoblibJudge, Setting, SpeculativeJudge
 from strongroom.assess.scanner.judge import PickleJudge
 from strongroom.assess.scanner.machine import Machine
-from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
+from strongroom.assess.scanner.place import Place, Scanned, odd, over, unjudged
 from strongroom.assess.scanner.report import RUNS_INSTRUCTIONS, Hazard, Rating
 from strongroom.assess.scanner.stream import Stream, Truncated
 from strongroom.assess.scanner.values import Broken
+from strongroom.domain.errors import LimitError
 from strongroom.domain.outcome import Severity
 
 STREAMS: Final = 10_000
@@ -42,8 +43,12 @@ class _Progress:
     hazards: list[Hazard] = field(default_factory=list)
     arrays: int = 0
     streams: int = 0
+    called: bool = False
+    """Whether anything unreviewed was called."""
     broken: str | None = None
     """Why the last stream is no sound pickle."""
+    limit: str | None = None
+    """The limit that was passed, if that is why."""
     offset: int = 0
     """Of the opcode that was read last."""
 
@@ -54,7 +59,7 @@ def has_magic(head: bytes) -> bool:
 
 
 def scan(stream: Stream, place: Place, setting: Setting | None = None) -> Scanned:
-    """Follow every pickle in the stream. Raises LimitError."""
+    """Follow every pickle in the stream."""
     setting = setting or Setting()
     progress = _Progress()
     while progress.streams < STREAMS and (head := stream.peek(3)):
@@ -102,8 +107,8 @@ def probe(stream: Stream, place: Place, *, cut: bool = False) -> Scanned | None:
     machine = Machine(stream, judge)
     try:
         machine.run()
-    except Truncated:
-        if cut:
+    except (Truncated, LimitError) as error:
+        if cut or isinstance(error, LimitError):
             return Scanned("pickle", judge.hazards)
         return _if_called(judge, machine.offset)
     except Broken:
@@ -130,16 +135,22 @@ def _one(
         progress.broken = "the file ends in the middle of a pickle"
     except Broken as error:
         progress.broken = str(error)
+    except LimitError as error:
+        progress.broken = progress.limit = error.what
+        progress.hazards.append(over(error))
     else:
         progress.streams += 1
     progress.offset = machine.offset
     progress.arrays += judge.arrays
+    progress.called |= judge.called
     if progress.broken is None or sure or judge.called:
         progress.hazards.extend(judge.hazards)
 
 
 def _verdict_on_end(stream: Stream, progress: _Progress) -> Iterable[Hazard]:
-    acted = any(h.rating is not Rating.CLEAN for h in progress.hazards)
+    if progress.limit is not None:
+        return
+    acted = progress.called or any(h.rating is Rating.BLOCK for h in progress.hazards)
     if progress.broken is not None and acted:
         yield _broken_after_act(progress.offset)
     elif progress.broken is not None and not progress.streams:

@@ -15,7 +15,7 @@ from strongroom.assess.scanner.formats.compressed import (
     raw_lzma,
     zstandard,
 )
-from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
+from strongroom.assess.scanner.place import Place, Scanned, odd, over, unjudged
 from strongroom.assess.scanner.report import Hazard, Rating
 from strongroom.assess.scanner.sevenlist import HEADER, Coder, Folder, Listing, Streams, listing
 from strongroom.assess.scanner.stream import Budget, Part, Seekable, Slice, Stream, Truncated
@@ -40,13 +40,16 @@ Make = Callable[[], Decompressor]
 def scan(stream: Stream, place: Place) -> Scanned:
     """Read the directory, then every file."""
     file = stream.random_access()
+    hazards: list[Hazard] = []
     try:
-        found = _directory(file, stream)
-        hazards = list(_files(file, found, place)) if found.streams else []
+        for hazard in _files(file, _directory(file, stream), place):
+            hazards.append(hazard)  # noqa: PERF402 - what came before an error is kept
     except (Truncated, struct.error):
-        hazards = [unjudged("7z.broken", "not a sound 7z archive")]
+        hazards.append(unjudged("7z.broken", "not a sound 7z archive"))
     except _Unsupported as why:
-        hazards = [unjudged("7z.unread", str(why), fix="unpack it, then scan what comes out")]
+        hazards.append(unjudged("7z.unread", str(why), fix="unpack it, then scan what comes out"))
+    except LimitError as error:
+        hazards.append(over(error))
     return Scanned("7z", tuple(hazards))
 
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from strongroom.assess.scanner.formats import pickles
-from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
+from strongroom.assess.scanner.place import Place, Scanned, odd, over, unjudged
 from strongroom.assess.scanner.report import Hazard, Rating
 from strongroom.assess.scanner.stream import Part, Stream, Truncated
+from strongroom.domain.errors import LimitError
 
 BLOCK: Final = 512
 EXTENDED: Final = 1 << 20
@@ -54,6 +55,8 @@ def scan(stream: Stream, place: Place) -> Scanned:
     except (Truncated, _Bad) as error:
         why = str(error) or "it ends too early"
         hazards.append(unjudged("tar.broken", f"not a sound TAR archive: {why}"))
+    except LimitError as error:
+        hazards.append(over(error))
     return Scanned("tar", tuple(hazards))
 
 

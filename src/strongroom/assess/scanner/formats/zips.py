@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from strongroom.assess.scanner.formats import keras, pickles, skops, torch
-from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
+from strongroom.assess.scanner.place import Place, Scanned, odd, over, unjudged
 from strongroom.assess.scanner.report import Hazard, Rating
 from strongroom.assess.scanner.stream import Seekable, Slice, Stream, Truncated
 from strongroom.assess.scanner.ziplist import (
@@ -20,6 +20,7 @@ from strongroom.assess.scanner.ziplist import (
     local_header,
     open_member,
 )
+from strongroom.domain.errors import LimitError
 
 _MISMATCH: Final = ("CVE-2025-1944", "CVE-2025-10155", "CWE-436")
 _FLAGS: Final = ("CVE-2025-1945", "CWE-436")
@@ -46,9 +47,12 @@ def scan(stream: Stream, place: Place) -> Scanned:
     names = frozenset(e.name for e in listing.entries)
     kind = _kind(names)
     hazards = [*_listing(listing)]
-    for entry in listing.entries:
-        hazards.extend(_entry(file, entry, place, kind))
-    hazards.extend(_gaps(file, listing, place))
+    try:
+        for entry in listing.entries:
+            hazards.extend(_entry(file, entry, place, kind))
+        hazards.extend(_gaps(file, listing, place))
+    except LimitError as error:
+        hazards.append(over(error))
     return Scanned(kind, tuple(hazards))
 
 
