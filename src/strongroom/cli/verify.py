@@ -13,9 +13,10 @@ from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.errors import InputError, StrongroomError
 from strongroom.keys.dsse import MAX_ENVELOPE, Envelope
 from strongroom.keys.trust import MAX_FILE, TrustPolicy
+from strongroom.ledger.history import Problem
 from strongroom.registry.gather import vouch
 from strongroom.report.layout import INDEX
-from strongroom.report.verify import Problem, Verification, verify_bundle
+from strongroom.report.verify import Verification, verify_bundle
 
 app = typer.Typer(add_completion=False)
 

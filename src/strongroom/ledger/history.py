@@ -18,10 +18,10 @@ from strongroom.ledger.reading import CHECKPOINT, JOURNAL
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """Something in the log that is not as it was signed."""
+    """Something that is not as it was signed."""
 
     path: str
-    """Relative to the log's folder."""
+    """Relative to the folder that was looked at."""
     reason: str
 
 

@@ -29,21 +29,13 @@ from strongroom.governance.policy import read_policy
 from strongroom.home.leaf import Leaf
 from strongroom.keys.dsse import Envelope
 from strongroom.keys.trust import BUNDLE_TYPE, PROMOTION_TYPE, SEAL_TYPE, Role, TrustPolicy
+from strongroom.ledger.history import Problem
 from strongroom.ledger.note import VerifierKey
 from strongroom.ledger.proof import verify_tlog_proof
 from strongroom.registry.gate import Candidate, decide
 from strongroom.registry.gather import COUNTED, gather, vouch
 from strongroom.registry.statements import Action, Move, Seal
 from strongroom.report import layout
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
-    """Something that is not as it was signed."""
-
-    path: str
-    """Relative to the bundle."""
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
