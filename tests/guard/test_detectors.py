@@ -62,7 +62,7 @@ class TestEveryDetector:
         asked = message(HOSTILE[name], Source.CONTEXT)
         started = time.process_time()
         list(detector.inspect(asked))
-        assert time.process_time() - started < 2.5
+        assert time.process_time() - started < 10
 
     def test_never_tells_the_value(self, detector) -> None:
         """Facts are for people, logs and reports: they hold no content."""
