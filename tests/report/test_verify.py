@@ -84,6 +84,7 @@ def test_any_changed_byte_is_found_and_its_file_named(audited, tmp_path, choose)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_every_byte_of_the_files_that_no_list_covers_counts(audited, tmp_path):
     bundle = audited.copy(tmp_path)
     for path in [*sorted(layout.UNLISTED), layout.VERIFIER_KEY]:
