@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from strongroom.assess.check import load_check
-from strongroom.testing.checks import ask
+from strongroom.testing.cases import ask
 
 PAGE = (Path(__file__).parents[2] / "docs" / "attacks.md").read_text("utf-8")
 

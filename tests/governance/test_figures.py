@@ -4,7 +4,7 @@ import pytest
 
 from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import Loaded
-from strongroom.testing.checks import ask
+from strongroom.testing.cases import ask
 from strongroom.testing.systems import make_workshop
 
 NOT_HERE = {

@@ -12,6 +12,7 @@ from strongroom.assess.check import load_check
 from strongroom.assess.predecessor import Predecessor
 from strongroom.domain.evidence import Curve, Finding, Metric
 from strongroom.domain.outcome import Outcome
+from strongroom.governance.loader import Loaded
 from strongroom.testing.systems import Workshop
 
 
@@ -29,13 +30,18 @@ class Answer:
         return Outcome.worst(f.outcome for f in self.findings)
 
     @property
+    def rules(self) -> tuple[str, ...]:
+        """The last part of each finding's rule."""
+        return tuple(f.rule.rpartition(".")[2] for f in self.findings)
+
+    @property
     def broken(self) -> set[str]:
         """Last parts of the rules that did not pass."""
         return {f.rule.rpartition(".")[2] for f in self.findings if f.outcome is not Outcome.PASS}
 
 
 def ask(
-    workshop: Workshop,
+    about: Workshop | Loaded,
     name: str,
     settings: Mapping[str, Any] | None = None,
     *,
@@ -43,10 +49,10 @@ def ask(
     scratch: Path | None = None,
     predecessors: tuple[Predecessor, ...] = (),
 ) -> Answer:
-    """Run the check on the workshop as it stands. Raises what the check raises."""
+    """Run the check on the system as it stands. Raises what the check raises."""
     spec = load_check(name)
     case = Case(
-        workshop.load(),
+        about.load() if isinstance(about, Workshop) else about,
         seed,
         spec.needs + spec.wants,
         scratch=scratch,

@@ -9,7 +9,7 @@ import pytest
 from strongroom.assess.case import Case
 from strongroom.domain.errors import InputError
 from strongroom.domain.outcome import Outcome
-from strongroom.testing.checks import ask
+from strongroom.testing.cases import ask
 
 CHECK = "fairness.groups"
 LOOSE = {"threshold": 0.15}

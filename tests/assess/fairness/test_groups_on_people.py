@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import recall_score
 
 from strongroom.assess.case import Case
-from strongroom.testing.checks import ask
+from strongroom.testing.cases import ask
 from strongroom.testing.tables import make_system
 
 DATA = Path(__file__).parents[3].parent / "shared/data/tabular"

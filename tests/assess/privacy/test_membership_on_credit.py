@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from strongroom.testing.checks import ask
+from strongroom.testing.cases import ask
 from strongroom.testing.tables import make_system
 
 CREDIT = Path(__file__).parents[3].parent / "shared/data/tabular/taiwan_default.parquet"

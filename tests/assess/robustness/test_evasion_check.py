@@ -7,7 +7,7 @@ import pytest
 
 from strongroom.domain.errors import InputError
 from strongroom.domain.outcome import Outcome
-from strongroom.testing.checks import ask
+from strongroom.testing.cases import ask
 from strongroom.testing.systems import Workshop
 
 CHECK = "robustness.evasion_budget"

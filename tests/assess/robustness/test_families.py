@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from strongroom.domain.outcome import Outcome
-from strongroom.testing.checks import ask
+from strongroom.testing.cases import ask
 from strongroom.testing.systems import FEATURES
 
 
