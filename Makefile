@@ -3,13 +3,15 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PEERS  := $(VENV)/.peers
+LOCK   := uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 # The encoder is trained in an environment of its own: the product never imports torch.
 FIREWALL     ?= $(firstword $(wildcard ../*/data/firewall))
 ENCODER_VENV ?= models/injection/build/venv
 TRAIN        := $(BIN)/python -m strongroom.guard.training
 TRAIN_ARGS   := --firewall $(FIREWALL) --out models/injection/build
 
-.PHONY: help setup demo test test-slow check format bench derive docs lock clean
+.PHONY: help setup peers demo test test-slow check format bench derive docs lock clean
 
 help: ## what you can make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -21,6 +23,12 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+peers: $(PEERS) ## add the servers and clients that the tests of integrations meet (about 1 GB)
+
+$(PEERS): $(STAMP) requirements/peers.txt
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/peers.txt
 	@touch $@
 
 demo: setup ## the whole hall on a payment-fraud model, in about a minute
@@ -62,8 +70,9 @@ train-injection: setup ## make models/injection anew from the corpora (FIREWALL=
 	$(TRAIN) evaluate $(TRAIN_ARGS)
 
 lock: ## refresh the locks (needs uv)
-	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet pyproject.toml -o requirements/core.txt
-	uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet --all-extras --group dev --group bench --group docs pyproject.toml -o requirements/dev.txt
+	$(LOCK) pyproject.toml -o requirements/core.txt
+	$(LOCK) --extra everything --group dev --group bench --group docs --group peers pyproject.toml -o requirements/peers.txt
+	$(LOCK) -c requirements/peers.txt --extra all --group dev --group bench --group docs pyproject.toml -o requirements/dev.txt
 
 clean: ## remove what was made
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
