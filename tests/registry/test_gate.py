@@ -15,7 +15,8 @@ from strongroom.domain.outcome import Outcome
 from strongroom.domain.statement import Statement, Subject
 from strongroom.governance.applicability import Applied
 from strongroom.governance.requirement import Need, Requirement
-from strongroom.registry.gate import Candidate, Records, Signed, decide
+from strongroom.registry.candidate import Candidate, Records, Signed
+from strongroom.registry.gate import decide
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 POLICY = sha256(b"policy")

@@ -43,6 +43,8 @@ class Applied:
     """How many people other than the trainer must approve."""
     binding: tuple[Reference, ...] = ()
     """Those references that bind this system by law or licence."""
+    rule: str | None = None
+    """Rego that must deny nothing: a requirement of the house's own, see `governance.rego`."""
 
 
 @dataclass(frozen=True, slots=True)

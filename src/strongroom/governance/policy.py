@@ -18,7 +18,7 @@ from strongroom.governance.requirement import Need, Requirement
 
 
 def policy_document(applied: Sequence[Applied]) -> Json:
-    """What is in force, as JSON: requirements, checks, thresholds, approvals."""
+    """What is in force, as JSON: requirements, checks, thresholds, approvals, own rules."""
     return [
         {
             "requirement": a.requirement.id,
@@ -34,6 +34,7 @@ def policy_document(applied: Sequence[Applied]) -> Json:
                 }
                 for need in a.needs
             ],
+            **({"rego": a.rule} if a.rule is not None else {}),
         }
         for a in applied
     ]
@@ -71,4 +72,7 @@ def _applied(raw: Mapping[str, Any]) -> Applied:
         )
         for need in raw["needs"]
     )
-    return Applied(requirement, "", needs, raw["approvals"])
+    rule = raw.get("rego")
+    if not isinstance(rule, str | None):
+        raise TypeError("a rule that is no text")
+    return Applied(requirement, "", needs, raw["approvals"], rule=rule)

@@ -13,8 +13,11 @@ from strongroom.governance.artifacts import subjects_of
 from strongroom.governance.catalog import Catalog
 from strongroom.governance.loader import Loaded
 from strongroom.governance.policy import policy_document
+from strongroom.governance.rego import FOLDER as RULES
+from strongroom.governance.rego import as_required, load_rules
 from strongroom.home.home import Home
-from strongroom.registry.gate import Candidate, Records, decide
+from strongroom.registry.candidate import Candidate, Records, candidate_from
+from strongroom.registry.gate import decide
 from strongroom.registry.gather import COUNTED, gather
 
 
@@ -30,13 +33,7 @@ class Decided:
 
 def candidate_of(loaded: Loaded, stage: Stage) -> Candidate:
     """What a decision about the manifest's folder, as it is now, is about."""
-    model = loaded.system.model
-    return Candidate(
-        loaded.system.system.name,
-        stage,
-        subjects_of(loaded),
-        model.trained_by if model else None,
-    )
+    return candidate_from(loaded.system, stage, subjects_of(loaded))
 
 
 def records_about(home: Home, system: str) -> Records:
@@ -57,7 +54,8 @@ def put_before_gate(
 
     Raises only for broken input.
     """
-    required = applicable(catalog, loaded.system, stage)
+    rules = as_required(load_rules(home.folder / RULES), stage)
+    required = (*applicable(catalog, loaded.system, stage), *rules)
     policy = home.objects.put([canonical(policy_document(required))])
     candidate = candidate_of(loaded, stage)
     decision = decide(candidate, required, records_about(home, candidate.system), policy, now)

@@ -8,61 +8,31 @@ then asks of each requirement in force, in this order:
 2. Did the check itself find nothing against it?
 3. Does the bad end of every interval meet the thresholds in force now?
 4. Did enough people approve these digests who did not train the model?
-5. If not: does a waiver for these digests, in date, let it through?
+5. Does the house's own rule, where the requirement is one, say nothing against it?
+6. If not: does a waiver for these digests, in date, let it through?
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Generic, TypeVar
+from typing import Final
 
-from strongroom.domain.decision import Approval, Decision, Reason, Stage, Waiver
+from strongroom.domain.canonical import Json
+from strongroom.domain.decision import Approval, Decision, Reason, Waiver
 from strongroom.domain.digests import Digest
+from strongroom.domain.errors import InputError
 from strongroom.domain.evidence import Evidence
 from strongroom.domain.outcome import Outcome
-from strongroom.domain.statement import Subject
 from strongroom.governance.applicability import Applied
 from strongroom.governance.catalog import Need
+from strongroom.governance.rego import denials
+from strongroom.registry.candidate import Candidate, Records, Signed
+from strongroom.registry.rule_input import Counting, rule_input
 
-R = TypeVar("R", Evidence, Approval, Waiver)
 _TEXTS: Final = 2
 """How many judgements of a check a reason quotes: figures first if it passed, else findings."""
-
-
-@dataclass(frozen=True, slots=True)
-class Signed(Generic[R]):
-    """A record whose signature the trust policy accepted."""
-
-    digest: Digest
-    """Of its statement."""
-    by: str
-    """The name of the key's holder."""
-    record: R
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What the decision is about."""
-
-    system: str
-    stage: Stage
-    subjects: tuple[Subject, ...]
-    """Every digest of this version: manifest, model, data sets, dependencies."""
-    trained_by: str | None
-    """Holder of the key of whoever trained the model; may not approve it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Records:
-    """All that was signed about the system and vouched for."""
-
-    evidence: Sequence[Signed[Evidence]] = ()
-    approvals: Sequence[Signed[Approval]] = ()
-    waivers: Sequence[Signed[Waiver]] = ()
-    refused: Sequence[str] = ()
-    """One line for each record that was found and not believed, with the reason."""
 
 
 def decide(
@@ -73,11 +43,19 @@ def decide(
     now: datetime,
 ) -> Decision:
     """Allow only what every requirement allows; nothing required is a denial."""
-    reasons = tuple(
+    reasons = [
         _waive(_judge(applied, candidate, records, now), candidate, records.waivers, now)
         for applied in required
+        if applied.rule is None
+    ]
+    if rules := [applied for applied in required if applied.rule is not None]:
+        counting = _counting(candidate, records, now)
+        facts = rule_input(candidate, counting, reasons, now)
+        judged = [_ask(applied, facts, counting) for applied in rules]
+        reasons += [_waive(reason, candidate, records.waivers, now) for reason in judged]
+    return Decision(
+        candidate.system, candidate.stage, candidate.subjects, tuple(reasons), policy, at=now
     )
-    return Decision(candidate.system, candidate.stage, candidate.subjects, reasons, policy, at=now)
 
 
 def _judge(applied: Applied, candidate: Candidate, records: Records, now: datetime) -> Reason:
@@ -122,7 +100,18 @@ def _meet(need: Need, candidate: Candidate, records: Records, now: datetime) -> 
 
 
 def _objection(evidence: Evidence, need: Need, candidate: Candidate, now: datetime) -> str | None:
-    """Why the evidence does not count, or None."""
+    """Why the evidence does not count for this need, or None."""
+    if (other := _other(evidence, candidate, now)) is not None:
+        return other
+    if evidence.check.version < need.check.version:
+        return f"the evidence is of {evidence.check}, {need.check} is required"
+    if now - evidence.effective_at > need.max_age:
+        return f"the evidence is older than {need.max_age.days} days"
+    return None
+
+
+def _other(evidence: Evidence, candidate: Candidate, now: datetime) -> str | None:
+    """Why the evidence does not speak about this version at this time, or None."""
     digests = {s.name: s.digest for s in candidate.subjects}
     other = [s.name for s in evidence.subjects if digests.get(s.name) != s.digest]
     if evidence.system != candidate.system:
@@ -131,14 +120,10 @@ def _objection(evidence: Evidence, need: Need, candidate: Candidate, now: dateti
         return "the evidence names nothing that it looked at"
     if other:
         return f"the evidence is about other bytes of {', '.join(other)}; run `assess` again"
-    if evidence.check.version < need.check.version:
-        return f"the evidence is of {evidence.check}, {need.check} is required"
     if evidence.effective_at > now or evidence.recorded_at > now:
         return "the evidence is dated in the future"
     if now >= evidence.expires_at:
         return f"the evidence expired on {evidence.expires_at:%Y-%m-%d}"
-    if now - evidence.effective_at > need.max_age:
-        return f"the evidence is older than {need.max_age.days} days"
     return None
 
 
@@ -165,6 +150,31 @@ def _weigh(vouched: Signed[Evidence], need: Need) -> _Part:
     )
 
 
+def _ask(applied: Applied, facts: Mapping[str, Json], counting: Counting) -> Reason:
+    """A rule of the house's own rests on all that it was shown."""
+    try:
+        against = denials(applied.rule or "", facts, where=applied.requirement.id)
+    except InputError as error:
+        return Reason(applied.requirement.id, Outcome.UNKNOWN, error.what, counting.digests)
+    outcome = Outcome.FAIL if against else Outcome.PASS
+    text = "; ".join(against) or "the rule has nothing against it"
+    return Reason(applied.requirement.id, outcome, text, counting.digests)
+
+
+def _counting(candidate: Candidate, records: Records, now: datetime) -> Counting:
+    """The newest evidence of each check, and the approvals, that are about these very digests."""
+    newest: dict[str, Signed[Evidence]] = {}
+    for signed in records.evidence:
+        name, at = signed.record.check.name, signed.record.effective_at
+        if _other(signed.record, candidate, now) is None and (
+            name not in newest
+            or (at, signed.digest) > (newest[name].record.effective_at, newest[name].digest)
+        ):
+            newest[name] = signed
+    approvals = _approvals(candidate, records.approvals, now)
+    return Counting(newest, tuple(approvals[by] for by in sorted(approvals)))
+
+
 def _approved(
     wanted: int,
     candidate: Candidate,
@@ -172,15 +182,7 @@ def _approved(
     now: datetime,
 ) -> _Part:
     """Four eyes: enough different people, none of whom trained the model."""
-    counting = {
-        a.by: a
-        for a in approvals
-        if a.record.system == candidate.system
-        and a.record.stage is candidate.stage
-        and set(candidate.subjects) == set(a.record.subjects)
-        and a.record.at <= now < a.record.expires_at
-        and a.record.approver == a.by
-    }
+    counting = _approvals(candidate, approvals, now)
     trainer = counting.pop(candidate.trained_by or "", None)
     rests_on = tuple(counting[by].digest for by in sorted(counting))
     who = f"{len(counting)} of {wanted} approvals for these digests"
@@ -190,6 +192,21 @@ def _approved(
         who += f"; {trainer.by} trained the model and may not approve it"
     outcome = Outcome.PASS if len(counting) >= wanted else Outcome.FAIL
     return _Part(outcome, who, rests_on)
+
+
+def _approvals(
+    candidate: Candidate, approvals: Iterable[Signed[Approval]], now: datetime
+) -> dict[str, Signed[Approval]]:
+    """Those for these digests and this stage, in date, signed by whoever they name; by name."""
+    return {
+        a.by: a
+        for a in approvals
+        if a.record.system == candidate.system
+        and a.record.stage is candidate.stage
+        and set(candidate.subjects) == set(a.record.subjects)
+        and a.record.at <= now < a.record.expires_at
+        and a.record.approver == a.by
+    }
 
 
 def _waive(

@@ -12,7 +12,7 @@ from strongroom.domain.evidence import EVIDENCE_TYPE, Evidence
 from strongroom.domain.statement import Statement
 from strongroom.keys.dsse import Envelope
 from strongroom.keys.trust import ROLE_OF, TrustPolicy, Vouched, scope_of
-from strongroom.registry.gate import Records, Signed
+from strongroom.registry.candidate import Records, Signed
 
 R = TypeVar("R", Evidence, Approval, Waiver)
 

@@ -32,7 +32,8 @@ from strongroom.keys.trust import BUNDLE_TYPE, PROMOTION_TYPE, SEAL_TYPE, Role, 
 from strongroom.ledger.history import Problem
 from strongroom.ledger.note import VerifierKey
 from strongroom.ledger.proof import verify_tlog_proof
-from strongroom.registry.gate import Candidate, decide
+from strongroom.registry.candidate import candidate_from
+from strongroom.registry.gate import decide
 from strongroom.registry.gather import COUNTED, gather, vouch
 from strongroom.registry.statements import Action, Move, Seal
 from strongroom.report import layout
@@ -248,9 +249,10 @@ def _decision(
         policy = parse_json(run.read(layout.POLICY), where=layout.POLICY)
         if digest_of(policy) != decision.policy:
             raise IntegrityError(f"the decision was made by another {layout.POLICY}")
-        model = read_manifest(manifest, run.folder).system.model
-        trainer = model.trained_by if model else None
-        candidate = Candidate(decision.system, decision.stage, decision.subjects, trainer)
+        declared = read_manifest(manifest, run.folder).system
+        if declared.system.name != decision.system:
+            raise IntegrityError(f"the decision is about {decision.system}, the manifest is not")
+        candidate = candidate_from(declared, decision.stage, decision.subjects)
         counted = [b for b in believed if b.statement.predicate_type in COUNTED]
         records = gather(((b.envelope, b.at) for b in counted), run.trust)
         again = decide(candidate, read_policy(policy), records, decision.policy, decision.at)
