@@ -9,6 +9,7 @@ from typing import Final
 from strongroom.domain.canonical import canonical, parse_json, parse_time, plain
 from strongroom.domain.digests import Digest
 from strongroom.domain.errors import InputError
+from strongroom.domain.predicates import system_in
 from strongroom.domain.statement import Statement
 
 MAX_LEAF: Final = 64 * 1024 - 1
@@ -33,13 +34,13 @@ class Leaf:
     @classmethod
     def of(cls, statement: Statement, envelope: Digest, at: datetime) -> Leaf:
         """The leaf of a signed statement that is recorded at that time."""
-        system = statement.predicate.get("system")
+        system = system_in(statement.predicate_type, statement.predicate)
         said = [statement.predicate.get(name) for name in _TELLING]
         return cls(
             statement.predicate_type,
             statement.digest,
             envelope,
-            system if isinstance(system, str) else None,
+            system,
             " ".join(word for word in said if isinstance(word, str))[:200],
             at,
         )

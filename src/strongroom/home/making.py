@@ -27,6 +27,7 @@ SERVICES: Final[Mapping[str, tuple[Role, ...]]] = {
     "assessor": (Role.EVIDENCE,),
     "gate": (Role.DECISION,),
     "registry": (Role.SEAL, Role.PROMOTION, Role.BUNDLE),
+    "recorder": (Role.PROVENANCE, Role.MATERIALS),
     "ledger": (Role.CHECKPOINT,),
 }
 """The keys that the house signs with, and for what."""

@@ -20,6 +20,13 @@ from strongroom.domain.canonical import canonical, format_time, parse_json, pars
 from strongroom.domain.decision import APPROVAL_TYPE, DECISION_TYPE, WAIVER_TYPE
 from strongroom.domain.errors import InputError, IntegrityError, TrustError
 from strongroom.domain.evidence import EVIDENCE_TYPE, CheckId
+from strongroom.domain.predicates import (
+    CYCLONEDX_TYPE,
+    FAILED_RUN_TYPE,
+    SLSA_TYPE,
+    SPDX_TYPE,
+    system_in,
+)
 from strongroom.domain.statement import PAYLOAD_TYPE, Statement
 from strongroom.keys.dsse import Envelope, pae
 from strongroom.keys.keypair import PublicKey
@@ -49,6 +56,8 @@ class Role(StrEnum):
     PROMOTION = "promotion"
     CHECKPOINT = "checkpoint"
     BUNDLE = "bundle"
+    PROVENANCE = "provenance"
+    MATERIALS = "materials"
 
 
 ROLE_OF: Final = {
@@ -59,6 +68,10 @@ ROLE_OF: Final = {
     SEAL_TYPE: Role.SEAL,
     PROMOTION_TYPE: Role.PROMOTION,
     BUNDLE_TYPE: Role.BUNDLE,
+    SLSA_TYPE: Role.PROVENANCE,
+    FAILED_RUN_TYPE: Role.PROVENANCE,
+    CYCLONEDX_TYPE: Role.MATERIALS,
+    SPDX_TYPE: Role.MATERIALS,
 }
 """The role that signing a statement of each predicate type takes."""
 
@@ -218,10 +231,11 @@ class TrustPolicy:
 
 def scope_of(statement: Statement) -> str:
     """What a statement is about, as scopes name it. Raises InputError when it does not say."""
-    field = "check" if statement.predicate_type == EVIDENCE_TYPE else "system"
-    said = statement.predicate.get(field)
+    kind, predicate = statement.predicate_type, statement.predicate
+    field = "check" if kind == EVIDENCE_TYPE else "system"
+    said = predicate.get(field) if field == "check" else system_in(kind, predicate)
     if not isinstance(said, str):
-        raise InputError(f"{statement.predicate_type} that names no {field}")
+        raise InputError(f"{kind} that names no {field}")
     return CheckId.parse(said).name if field == "check" else said
 
 
