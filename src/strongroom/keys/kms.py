@@ -1,77 +1,80 @@
-"""The port to key services, and the one that needs no service: keys in a local folder.
-
-A key service holds named key-encryption keys that never leave it, and wraps data keys under them.
-Destroying a named key makes everything wrapped under it unreadable for ever: that is how sealed
-versions are shredded.
-"""
+"""Key services by URI: ours, and those of other packages by the entry point `strongroom.kms`."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final, Protocol
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Final
 
-from strongroom.domain.errors import InputError
-from strongroom.keys.local_kms import DEFAULT_KEY, LocalKms
+from strongroom.domain.errors import InputError, MissingExtra
+from strongroom.keys.key_service import DEFAULT_KEY, Access, Destruction, Kms
+from strongroom.keys.local_kms import LocalKms
 
-__all__ = ["DEFAULT_KEY", "Kms", "LocalKms", "kms_from_uri"]
+__all__ = ["DEFAULT_KEY", "Access", "Destruction", "Kms", "LocalKms", "kms_from_uri", "same"]
 
-
-class Kms(Protocol):
-    """What wraps data keys. Every method raises KeyAccessError when the service cannot serve."""
-
-    @property
-    def uri(self) -> str:
-        """What `kms_from_uri` opens it by."""
-        ...
-
-    def create_key(self, name: str) -> None:
-        """Make a named key-encryption key; nothing happens if it is there.
-
-        Raises KeyAccessError when a key of that name was destroyed.
-        """
-        ...
-
-    def wrap(self, data_key: bytes, context: bytes, *, name: str = DEFAULT_KEY) -> bytes:
-        """The data key, readable only through this service and with the same context.
-
-        A named key that is not there is made, as Vault's transit engine does.
-        """
-        ...
-
-    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
-        """The data key. Raises IntegrityError when it was wrapped otherwise, or changed since."""
-        ...
-
-    def destroy(self, name: str) -> None:
-        """Destroy a named key for ever; nothing happens if it was destroyed before."""
-        ...
+Opener = Callable[[str, Access], Kms]
+"""Takes what stands after `SCHEME:`, and what that needs. Raises InputError."""
+GROUP: Final = "strongroom.kms"
+_OPENERS: Final[Mapping[str, tuple[str, str | None]]] = {
+    "local": ("strongroom.keys.local_kms", None),
+    "vault": ("strongroom.keys.services.vault", "vault"),
+    "openbao": ("strongroom.keys.services.vault", "vault"),
+    "pkcs11": ("strongroom.keys.services.token", "pkcs11"),
+    "aws-kms": ("strongroom.keys.services.aws", "aws"),
+    "gcp-kms": ("strongroom.keys.services.gcp", "gcp"),
+    "azure-kv": ("strongroom.keys.services.azure", "azure"),
+}
+"""Scheme → module with a function `open_kms`, and the extra that it needs."""
 
 
-def kms_from_uri(uri: str, *, secret: bytes | None = None, guessable: bool = True) -> Kms:
-    """Open a key service: `local:FOLDER`, whose files are locked under `secret`.
+def kms_from_uri(
+    uri: str,
+    *,
+    secret: bytes | None = None,
+    guessable: bool = True,
+    environment: Mapping[str, str] | None = None,
+    timeout: float = 10.0,
+) -> Kms:
+    """Open a key service: `local:FOLDER`, `openbao:https://HOST/MOUNT`, …; see docs/keys.md.
 
-    `guessable=False` says that the secret is 32 random bytes. Raises InputError for an unknown
-    scheme, or when the scheme needs what was not given.
+    `secret` locks the files of the local one; `guessable=False` says that it is 32 random bytes.
+    Tokens and PINs come from `environment`, the process's own unless given. `timeout` is in
+    seconds, for one call. Nothing is asked of the service yet. Raises InputError for an unknown
+    scheme, or when the scheme needs what was not given; MissingExtra.
     """
     scheme, _, rest = uri.partition(":")
-    opener = _OPENERS.get(scheme)
-    if opener is None:
-        raise InputError(
-            f"no key service of scheme {scheme!r}", where=uri, fix=f"one of {', '.join(_OPENERS)}"
-        )
-    return opener(rest, secret, guessable)
+    given = dict(os.environ if environment is None else environment)
+    return _opener(scheme, uri)(rest, Access(secret, guessable, given, timeout))
 
 
-def _local(folder: str, secret: bytes | None, guessable: bool) -> Kms:  # noqa: FBT001
-    if not folder or not secret:
-        lacking = "no folder" if not folder else "no secret"
-        raise InputError(
-            f"a local key service with {lacking}",
-            where=f"local:{folder}",
-            fix="local:FOLDER, and STRONGROOM_PASSPHRASE",
-        )
-    return LocalKms(Path(folder), secret, guessable=guessable)
+def same(one: str, other: str) -> bool:
+    """Whether two URIs mean one service: a home has one local one, and may have been moved."""
+    return one == other or (one.startswith("local:") and other.startswith("local:"))
 
 
-_OPENERS: Final[Mapping[str, Callable[[str, bytes | None, bool], Kms]]] = {"local": _local}
+def _opener(scheme: str, uri: str) -> Opener:
+    if scheme in _OPENERS:
+        module, extra = _OPENERS[scheme]
+        try:
+            return _function(import_module(module).open_kms)
+        except ModuleNotFoundError as error:
+            if extra is None or (error.name or "").startswith("strongroom"):
+                raise
+            raise MissingExtra(extra, f"a key service of scheme {scheme}") from error
+    for point in entry_points(group=GROUP, name=scheme):
+        return _function(point.load())
+    known = sorted({*_OPENERS, *(point.name for point in entry_points(group=GROUP))})
+    raise InputError(
+        f"no key service of scheme {scheme!r}",
+        where=uri.partition("?")[0][:200],
+        fix=f"one of {', '.join(known)}",
+    )
+
+
+def _function(found: Any) -> Opener:
+    if not callable(found):
+        raise InputError(f"the entry point of group {GROUP} is no function: {found!r:.80}")
+    opener: Opener = found
+    return opener

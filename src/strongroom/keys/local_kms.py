@@ -2,12 +2,13 @@
 
 root                "strongroom root" 0x01, guessable[1], salt[32], check[32]
 NAME.key            "strongroom key " 0x01, salt[32], AES-256-GCM(named key)
+NAME@N.key          likewise: its version N, from 2 on; the highest one wraps
 NAME.destroyed      empty: the key is gone for good, and its name with it
-wrapped data key    "strongroom wrap" 0x01, salt[32], length of name[1], name,
+wrapped data key    "strongroom wrap" 0x01, salt[32], length of name[1], name or name@N,
                     AES-256-GCM(data key), all before it and the context authenticated
 
 root key            scrypt(secret, salt); check = HKDF(root key, "check")
-keys of AES-256-GCM HKDF(root key, salt, NAME) and HKDF(named key, salt, "strongroom wrap" 0x01):
+keys of AES-256-GCM HKDF(root key, salt, stem of the file), HKDF(named key, salt, "…wrap" 0x01):
                     each seals one message under a fresh salt, so the nonce is constant
 """
 
@@ -23,7 +24,18 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from strongroom.domain.errors import InputError, IntegrityError, KeyAccessError, StoreError
+from strongroom.domain.errors import InputError, KeyAccessError, StoreError
+from strongroom.keys.key_service import (
+    DEFAULT_KEY,
+    KEY,
+    Access,
+    Destruction,
+    absent,
+    changed,
+    check_key,
+    check_name,
+    destroyed,
+)
 from strongroom.keys.private import (
     GUESSABLE,
     RANDOM,
@@ -35,9 +47,8 @@ from strongroom.keys.private import (
     sync_folder,
 )
 
-DEFAULT_KEY: Final = "default"
-KEY: Final = 32
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}\Z")
+_STEM: Final = re.compile(r"([a-z0-9][a-z0-9._-]{0,62})(?:@([1-9][0-9]{0,5}))?\Z")
+"""A key's name, and its version unless that is the first."""
 _ROOT: Final = b"strongroom root\x01"
 _KEY: Final = b"strongroom key \x01"
 _WRAP: Final = b"strongroom wrap\x01"
@@ -63,56 +74,90 @@ class LocalKms:
 
     def create_key(self, name: str) -> None:
         """Make a named key if there is none. Raises KeyAccessError when it was destroyed."""
-        path = self._path(name)
-        if exists(path):
-            return
-        salt = os.urandom(_SALT)
-        lock = AESGCM(derive(self._root_key, salt, name.encode()))
-        create_private(path, _KEY + salt + lock.encrypt(_ONCE, os.urandom(KEY), _KEY))
+        self._check_alive(name)
+        if not self._versions(name):
+            self._make(name)
 
     def wrap(self, data_key: bytes, context: bytes, *, name: str = DEFAULT_KEY) -> bytes:
-        """The data key under a named key, which is made if need be."""
-        if not isinstance(data_key, bytes) or len(data_key) != KEY:
-            raise InputError(f"a data key is {KEY} bytes")
+        """The data key under the newest version of a named key, which is made if need be."""
+        check_key(data_key)
         self.create_key(name)
-        head = _WRAP + os.urandom(_SALT) + bytes([len(name)]) + name.encode()
-        return head + self._wrapper(name, head).encrypt(_ONCE, data_key, head + context)
+        stem = _stem(name, max(self._versions(name), default=1))
+        head = _WRAP + os.urandom(_SALT) + bytes([len(stem)]) + stem.encode()
+        return head + self._wrapper(stem, head).encrypt(_ONCE, data_key, head + context)
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         """The data key. Raises IntegrityError, or KeyAccessError when its named key is gone."""
-        changed = IntegrityError("a wrapped key that was changed, or made for something else")
         named = _MAGIC + _SALT + 1
         end = named + wrapped[named - 1] if len(wrapped) > named else 0
-        name = wrapped[named:end].decode("ascii", "replace")
-        if not wrapped.startswith(_WRAP) or not _NAME.match(name):
-            raise changed
+        stem = wrapped[named:end].decode("ascii", "replace")
+        match = _STEM.match(stem)
+        if not wrapped.startswith(_WRAP) or match is None:
+            raise changed()
+        self._check_alive(match[1])
         try:
             head = wrapped[:end]
-            return self._wrapper(name, head).decrypt(_ONCE, wrapped[end:], head + context)
+            return self._wrapper(stem, head).decrypt(_ONCE, wrapped[end:], head + context)
         except InvalidTag as error:
-            raise changed from error
+            raise changed() from error
 
-    def destroy(self, name: str) -> None:
+    def rotate(self, name: str) -> None:
+        """Make the key's next version. Raises KeyAccessError when there is no such key."""
+        self._check_alive(name)
+        versions = self._versions(name)
+        if not versions:
+            raise absent(name, self.uri)
+        self._make(_stem(name, max(versions) + 1))
+
+    def retire(self, name: str) -> bool:
+        """Delete all versions of the key but the newest."""
+        self._check_alive(name)
+        self._delete(name, self._versions(name)[:-1])
+        return True
+
+    def destroy(self, name: str) -> Destruction:
         """Destroy a named key for ever. Raises KeyAccessError when there never was one."""
         tombstone = self._tombstone(name)
-        path = self._folder / f"{name}.key"
-        if not exists(tombstone) and not exists(path):
-            raise KeyAccessError(f"there is no key {name}", where=self.uri)
+        versions = self._versions(name)
+        if not exists(tombstone) and not versions:
+            raise absent(name, self.uri)
         create_private(tombstone, b"")  # first, for it outlives a crash in between
+        self._delete(name, versions)
+        return Destruction(name, final=True, answer="its file was deleted")
+
+    def _make(self, stem: str) -> None:
+        salt = os.urandom(_SALT)
+        lock = AESGCM(derive(self._root_key, salt, stem.encode()))
+        sealed = _KEY + salt + lock.encrypt(_ONCE, os.urandom(KEY), _KEY)
+        create_private(self._folder / f"{stem}.key", sealed)
+
+    def _versions(self, name: str) -> list[int]:
+        """The versions of a key that are there, the newest last."""
+        found = []
+        if exists(self._folder / f"{check_name(name)}.key"):
+            found.append(1)
+        for path in self._folder.glob(f"{name}@*.key"):
+            match = _STEM.match(path.stem)
+            if match and match[1] == name:
+                found.append(int(match[2]))
+        return sorted(found)
+
+    def _delete(self, name: str, versions: list[int]) -> None:
         try:
-            path.unlink(missing_ok=True)
+            for version in versions:
+                (self._folder / f"{_stem(name, version)}.key").unlink(missing_ok=True)
             sync_folder(self._folder)
         except OSError as error:
-            raise StoreError(f"cannot be destroyed: {error.strerror}", where=str(path)) from error
+            raise StoreError(f"cannot be destroyed: {error.strerror}", where=self.uri) from error
 
-    def _wrapper(self, name: str, head: bytes) -> AESGCM:
+    def _wrapper(self, stem: str, head: bytes) -> AESGCM:
         salt = head[_MAGIC : _MAGIC + _SALT]
-        return AESGCM(derive(self._named_key(name), salt, _WRAP))
+        return AESGCM(derive(self._named_key(stem), salt, _WRAP))
 
-    def _named_key(self, name: str) -> bytes:
-        path = self._path(name)
+    def _named_key(self, stem: str) -> bytes:
+        path = self._folder / f"{stem}.key"
         data = read_private(path)
-        lock = AESGCM(derive(self._root_key, data[_MAGIC : _MAGIC + _SALT], name.encode()))
+        lock = AESGCM(derive(self._root_key, data[_MAGIC : _MAGIC + _SALT], stem.encode()))
         try:
             if data.startswith(_KEY):
                 return lock.decrypt(_ONCE, data[_MAGIC + _SALT :], _KEY)
@@ -124,19 +169,12 @@ class LocalKms:
             fix="restore it from its backup",
         )
 
-    def _path(self, name: str) -> Path:
-        """Where the key is or would be. Raises KeyAccessError when it was destroyed."""
+    def _check_alive(self, name: str) -> None:
         if exists(self._tombstone(name)):
-            raise KeyAccessError(
-                f"key {name} was destroyed, and with it all that was sealed under it",
-                where=self.uri,
-            )
-        return self._folder / f"{name}.key"
+            raise destroyed(name, self.uri)
 
     def _tombstone(self, name: str) -> Path:
-        if not _NAME.match(name):
-            raise InputError(f"not a name for a key: {name!r:.80}", fix="like default or fraud-v3")
-        return self._folder / f"{name}.destroyed"
+        return self._folder / f"{check_name(name)}.destroyed"
 
     @cached_property
     def _root_key(self) -> bytes:
@@ -165,3 +203,19 @@ class LocalKms:
         flag = bytes([self._guessable])
         check = derive(stretch(self._secret, salt, _WORK[flag]), salt, b"check")
         create_private(path, _ROOT + flag + salt + check)
+
+
+def open_kms(folder: str, access: Access) -> LocalKms:
+    """`local:FOLDER`, whose files are locked under the secret. Raises InputError."""
+    if not folder or not access.secret:
+        lacking = "no folder" if not folder else "no secret"
+        raise InputError(
+            f"a local key service with {lacking}",
+            where=f"local:{folder}",
+            fix="local:FOLDER, and STRONGROOM_PASSPHRASE",
+        )
+    return LocalKms(Path(folder), access.secret, guessable=access.guessable)
+
+
+def _stem(name: str, version: int) -> str:
+    return name if version == 1 else f"{name}@{version}"
