@@ -34,6 +34,8 @@ from strongroom.keys.keypair import PublicKey
 SEAL_TYPE: Final = "urn:strongroom:seal:v1"
 PROMOTION_TYPE: Final = "urn:strongroom:promotion:v1"
 BUNDLE_TYPE: Final = "urn:strongroom:bundle:v1"
+MODEL_TYPE: Final = "https://model_signing/signature/v1.0"
+"""Of OpenSSF Model Signing: `keys/oms.py`."""
 MAX_KEYS: Final = 1000
 MAX_FILE: Final = 1024 * 1024
 VERSION: Final = 1
@@ -58,6 +60,7 @@ class Role(StrEnum):
     BUNDLE = "bundle"
     PROVENANCE = "provenance"
     MATERIALS = "materials"
+    MODEL = "model"
 
 
 ROLE_OF: Final = {
@@ -72,6 +75,7 @@ ROLE_OF: Final = {
     FAILED_RUN_TYPE: Role.PROVENANCE,
     CYCLONEDX_TYPE: Role.MATERIALS,
     SPDX_TYPE: Role.MATERIALS,
+    MODEL_TYPE: Role.MODEL,
 }
 """The role that signing a statement of each predicate type takes."""
 
