@@ -173,7 +173,7 @@ def test_what_an_older_version_wrapped_opens_until_that_is_retired(tmp_path: Pat
     kms.rotate("fraud")
     second = kms.wrap(DATA_KEY, HERE, name="fraud")
     assert {p.name for p in tmp_path.iterdir()} == {"root", "fraud.key", "fraud@2.key"}
-    kms.retire("fraud")
+    kms.retire(second)
     assert {p.name for p in tmp_path.iterdir()} == {"root", "fraud@2.key"}
     assert local(tmp_path).unwrap(second, HERE) == DATA_KEY
     with pytest.raises(KeyAccessError, match="no such key file"):

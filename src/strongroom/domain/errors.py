@@ -6,6 +6,7 @@ StrongroomError
 ├── IntegrityError      bytes are not what was signed, sealed or logged: tampering or damage
 ├── TrustError          a key is unknown, expired, revoked, or may not sign this
 ├── KeyAccessError      a key cannot be used: wrong passphrase, KMS down, destroyed
+│   └── KeyAbsentError  the key service has no such key, and does not say that it had
 ├── DeniedError         the gate or a policy said no to an act that needs a yes
 ├── StoreError          the store cannot be read or written: full disk, read-only, locked
 │   └── ConflictError   somebody else was first
@@ -50,6 +51,10 @@ class TrustError(StrongroomError):
 
 class KeyAccessError(StrongroomError):
     """A key exists but cannot be used."""
+
+
+class KeyAbsentError(KeyAccessError):
+    """There is no such key."""
 
 
 class DeniedError(StrongroomError):

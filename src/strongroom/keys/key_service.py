@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from strongroom.domain.errors import InputError, IntegrityError, KeyAccessError
+from strongroom.domain.errors import InputError, IntegrityError, KeyAbsentError, KeyAccessError
 
 DEFAULT_KEY: Final = "default"
 KEY: Final = 32
@@ -77,8 +77,11 @@ class Kms(Protocol):
         """From now on wrap under a new version of the key; what was wrapped before still opens."""
         ...
 
-    def retire(self, name: str) -> bool:
-        """Refuse what older versions of the key wrapped; False where the service keeps them."""
+    def retire(self, wrapped: bytes) -> bool:
+        """Refuse what older versions of the key wrapped than the one that wrapped this.
+
+        False where the service keeps all versions for ever.
+        """
         ...
 
     def destroy(self, name: str) -> Destruction:
@@ -105,10 +108,10 @@ def destroyed(name: str, where: str) -> KeyAccessError:
     return KeyAccessError(what, where=where)
 
 
-def absent(name: str, where: str) -> KeyAccessError:
+def absent(name: str, where: str) -> KeyAbsentError:
     """There is no such key, and nothing tells that there ever was."""
     fix = "STRONGROOM_KMS may name another key service than the one that wrapped this"
-    return KeyAccessError(f"there is no key {name}", where=where, fix=fix)
+    return KeyAbsentError(f"there is no key {name}", where=where, fix=fix)
 
 
 def changed() -> IntegrityError:

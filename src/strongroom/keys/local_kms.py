@@ -88,16 +88,11 @@ class LocalKms:
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         """The data key. Raises IntegrityError, or KeyAccessError when its named key is gone."""
-        named = _MAGIC + _SALT + 1
-        end = named + wrapped[named - 1] if len(wrapped) > named else 0
-        stem = wrapped[named:end].decode("ascii", "replace")
-        match = _STEM.match(stem)
-        if not wrapped.startswith(_WRAP) or match is None:
-            raise changed()
-        self._check_alive(match[1])
+        head, name, version = _head(wrapped)
+        self._check_alive(name)
         try:
-            head = wrapped[:end]
-            return self._wrapper(stem, head).decrypt(_ONCE, wrapped[end:], head + context)
+            wrapper = self._wrapper(_stem(name, version), head)
+            return wrapper.decrypt(_ONCE, wrapped[len(head) :], head + context)
         except InvalidTag as error:
             raise changed() from error
 
@@ -109,10 +104,14 @@ class LocalKms:
             raise absent(name, self.uri)
         self._make(_stem(name, max(versions) + 1))
 
-    def retire(self, name: str) -> bool:
-        """Delete all versions of the key but the newest."""
+    def retire(self, wrapped: bytes) -> bool:
+        """Delete the versions of the key before the one that wrapped this."""
+        _, name, version = _head(wrapped)
         self._check_alive(name)
-        self._delete(name, self._versions(name)[:-1])
+        there = self._versions(name)
+        if version not in there:
+            raise absent(_stem(name, version), self.uri)
+        self._delete(name, [v for v in there if v < version])
         return True
 
     def destroy(self, name: str) -> Destruction:
@@ -215,6 +214,16 @@ def open_kms(folder: str, access: Access) -> LocalKms:
             fix="local:FOLDER, and STRONGROOM_PASSPHRASE",
         )
     return LocalKms(Path(folder), access.secret, guessable=access.guessable)
+
+
+def _head(wrapped: bytes) -> tuple[bytes, str, int]:
+    """The part of a wrapped key before the ciphertext, the key's name, and its version."""
+    named = _MAGIC + _SALT + 1
+    end = named + wrapped[named - 1] if len(wrapped) > named else 0
+    match = _STEM.match(wrapped[named:end].decode("ascii", "replace"))
+    if not wrapped.startswith(_WRAP) or match is None:
+        raise changed()
+    return wrapped[:end], match[1], int(match[2] or 1)
 
 
 def _stem(name: str, version: int) -> str:

@@ -98,13 +98,15 @@ class Transit:
         with self._told(f"rotate {name}"):
             self._call("rotate_key", name)
 
-    def retire(self, name: str) -> bool:
+    def retire(self, name: str, sealed: bytes) -> bool:
         """Set the lowest version that decrypts, and delete the ones below it."""
-        newest = self._require(name)["latest_version"]
+        lowest = int.from_bytes(sealed[:_AHEAD], "big")
+        if self._require(name)["min_decryption_version"] > lowest:
+            raise KeyAccessError(f"version {lowest} of key {name} was retired", where=self.uri)
         with self._told(f"retire versions of {name}"):
-            self._call("update_key_configuration", name, min_decryption_version=newest)
-            self._call("update_key_configuration", name, min_encryption_version=newest)
-            self._call("trim_key", name, min_version=newest)
+            self._call("update_key_configuration", name, min_decryption_version=lowest)
+            self._call("update_key_configuration", name, min_encryption_version=lowest)
+            self._call("trim_key", name, min_version=lowest)
         return True
 
     def destroy(self, name: str) -> Destruction:

@@ -53,8 +53,8 @@ class Engine(Protocol):
         """See Kms."""
         ...
 
-    def retire(self, name: str) -> bool:
-        """See Kms."""
+    def retire(self, name: str, sealed: bytes) -> bool:
+        """See Kms: versions before the one that gave `sealed`."""
         ...
 
     def destroy(self, name: str) -> Destruction:
@@ -98,9 +98,10 @@ class ServiceKms:
         """See Kms."""
         self._engine.rotate(check_name(name))
 
-    def retire(self, name: str) -> bool:
+    def retire(self, wrapped: bytes) -> bool:
         """See Kms."""
-        return self._engine.retire(check_name(name))
+        name, end = self._read(wrapped)
+        return self._engine.retire(name, wrapped[end:])
 
     def destroy(self, name: str) -> Destruction:
         """See Kms."""
