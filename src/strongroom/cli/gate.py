@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from strongroom.cli.listing import below, entry
-from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
-from strongroom.cli.output import Format, FormatOption, people, write_json
+from strongroom.cli.options import HERE, HOME, MANIFEST, FolderArgument, HomeOption, manifest_in
+from strongroom.cli.output import people, write_json
 from strongroom.domain.decision import Stage, Verdict
 from strongroom.domain.outcome import Outcome
 from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import load_manifest
+from strongroom.governance.standing import Item, Standing, outlined, standing
 from strongroom.home.home import Home
 from strongroom.registry.deciding import Decided, put_before_gate
+from strongroom.report.decision_formats import document, junit, sarif
 
 app = typer.Typer(add_completion=False)
+
+
+class GateFormat(StrEnum):
+    """How the decision is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    SARIF = "sarif"
+    JUNIT = "junit"
 
 
 @app.command()
@@ -24,19 +37,43 @@ def gate(
     to: Annotated[Stage, typer.Option("--to", help="The stage to enter.")],
     folder: FolderArgument = HERE,
     home: HomeOption = HOME,
-    form: FormatOption = Format.TEXT,
+    framework: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--framework",
+            metavar="NAME",
+            help=f"Also show the standing by a framework: {', '.join(outlined())}. Repeatable.",
+        ),
+    ] = None,
+    form: Annotated[
+        GateFormat, typer.Option("--format", help="json, sarif and junit go to stdout.")
+    ] = GateFormat.TEXT,
 ) -> None:
     """Decide from requirements, evidence, approvals and waivers; sign the decision and log it.
 
+    Rules of the house's own (`strongroom rules`) count as the catalog's requirements do.
     Exit 0 allow, 1 deny, 2 could not tell.
     """
     loaded = load_manifest(manifest_in(folder))
+    catalog = load_catalog()
+    for name in framework or ():
+        standing(name, catalog, ())  # an unknown name is refused before anything is decided
     with Home.open(home) as opened:
-        decided = put_before_gate(opened, loaded, to, load_catalog(), opened.clock())
-    if form is Format.JSON:
-        write_json(_document(decided))
-    else:
+        decided = put_before_gate(opened, loaded, to, catalog, opened.clock())
+    stood = {name: standing(name, catalog, decided.decision.reasons) for name in framework or ()}
+    match form:
+        case GateFormat.JSON:
+            write_json({**document(decided), **({"frameworks": stood} if stood else {})})
+        case GateFormat.SARIF:
+            sys.stdout.buffer.write(sarif(decided, manifest=MANIFEST))
+        case GateFormat.JUNIT:
+            sys.stdout.buffer.write(junit(decided))
+        case GateFormat.TEXT:
+            pass
+    if form is not GateFormat.JSON:
         show(decided)
+        for name, items in stood.items():
+            _show_standing(name, items)
     raise typer.Exit(0 if decided.decision.verdict is Verdict.ALLOW else 1)
 
 
@@ -56,23 +93,20 @@ def show(decided: Decided) -> None:
     )
 
 
-def _document(decided: Decided) -> dict[str, object]:
-    decision = decided.decision
-    return {
-        "decision": decision.verdict,
-        "system": decision.system,
-        "stage": decision.stage,
-        "digest": decided.digest,
-        "policy": decision.policy,
-        "subjects": {s.name: s.digest for s in decision.subjects},
-        "requirements": [
-            {
-                "id": r.requirement,
-                "outcome": r.outcome,
-                "evidence": r.evidence,
-                "reason": r.text,
-                "waiver": r.waiver,
-            }
-            for r in decision.reasons
-        ],
-    }
+_STYLE = {
+    Standing.FAIL: "bold red",
+    Standing.UNKNOWN: "yellow",
+    Standing.WAIVED: "magenta",
+    Standing.PASS: "green",
+}
+
+
+def _show_standing(name: str, items: tuple[Item, ...]) -> None:
+    """Every item of a framework, also those that no requirement speaks to."""
+    people.print(f"\n[bold]{name}[/]")
+    for item in items:
+        style = _STYLE.get(item.standing, "dim")
+        people.print(
+            f"[{style}]{item.standing:<13}[/] {item.id} {item.name}"
+            f"  [dim]{', '.join(item.requirements)}[/]"
+        )

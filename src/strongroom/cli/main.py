@@ -23,9 +23,11 @@ VERBS: Final = {
     "init": "Look at a folder and write a manifest that already runs.",
     "controls": "Show which requirements apply to a system, and why.",
     "scan": "Scan model files for code and other hazards, without loading them.",
+    "record": "Run a training command, and sign what went in and what came out.",
     "assess": "Run the checks that the manifest requires and write signed evidence.",
     "approve": "Sign an approval of one stage for exactly these digests.",
     "waive": "Sign a waiver of one requirement, with owner, reason and end.",
+    "rules": "Rules of your own for the gate, in Rego.",
     "gate": "Decide whether a system may enter a stage.",
     "promote": "Seal the version and move it into a stage, if the gate allows it.",
     "rollback": "Put the version before back into a stage.",
@@ -47,6 +49,7 @@ EXTRA_OF: Final = {
     **dict.fromkeys(("threadpoolctl", "xgboost"), "ml"),
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib", "typst"), "report"),
     "cyclonedx": "bom",
+    "regopy": "policy",
     "psycopg": "postgres",
 }
 """Which extra brings a package that may be missing."""

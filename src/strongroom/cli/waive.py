@@ -20,6 +20,8 @@ from strongroom.domain.decision import Stage, Waiver
 from strongroom.domain.errors import InputError
 from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import load_manifest
+from strongroom.governance.rego import FOLDER as RULES
+from strongroom.governance.rego import load_rules
 from strongroom.home.home import Home
 from strongroom.registry.deciding import candidate_of
 
@@ -40,11 +42,11 @@ def waive(
 ) -> None:
     """Sign a waiver for exactly these digests; the gate prints it wherever it acts."""
     loaded = load_manifest(manifest_in(folder))
-    known = load_catalog().requirement(requirement)
     candidate = candidate_of(loaded, Stage.PRODUCTION)
     end = until.replace(tzinfo=UTC)
     with Home.open(home) as opened:
         now = opened.clock()
+        known = _requirement(opened, requirement)
         if end <= now:
             raise InputError(f"the waiver would end on {end:%Y-%m-%d}, which is past")
         if not reason.strip():
@@ -52,10 +54,16 @@ def waive(
         if owner == candidate.trained_by:
             raise InputError(f"{owner} trained this model and may not waive for it")
         waiver = Waiver(
-            candidate.system, known.id, candidate.subjects, owner, reason.strip(), now, end
+            candidate.system, known, candidate.subjects, owner, reason.strip(), now, end
         )
         record = opened.record(waiver.to_statement(), owner, passphrase=key_passphrase())
     if form is Format.JSON:
-        write_json({"waiver": record.digest, "system": candidate.system, "requirement": known.id})
+        write_json({"waiver": record.digest, "system": candidate.system, "requirement": known})
     else:
-        people.print(f"[magenta]waived[/] {known.id} until {end:%Y-%m-%d} by {owner}")
+        people.print(f"[magenta]waived[/] {known} until {end:%Y-%m-%d} by {owner}")
+
+
+def _requirement(home: Home, name: str) -> str:
+    """Of the catalog, or one of the house's own rules. Raises InputError for any other."""
+    own = {rule.id for rule in load_rules(home.folder / RULES)}
+    return name if name in own else load_catalog().requirement(name).id

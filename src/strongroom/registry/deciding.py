@@ -12,7 +12,7 @@ from strongroom.governance.applicability import Applied, applicable
 from strongroom.governance.artifacts import subjects_of
 from strongroom.governance.catalog import Catalog
 from strongroom.governance.loader import Loaded
-from strongroom.governance.policy import policy_document
+from strongroom.governance.policy import policy_digest, policy_document
 from strongroom.governance.rego import FOLDER as RULES
 from strongroom.governance.rego import as_required, load_rules
 from strongroom.home.home import Home
@@ -47,6 +47,21 @@ def records_about(home: Home, system: str) -> Records:
     return gather(((record.envelope, record.recorded_at) for record in found), home.trust)
 
 
+def required_of(home: Home, loaded: Loaded, stage: Stage, catalog: Catalog) -> tuple[Applied, ...]:
+    """What the gate asks before the stage: the catalog's requirements and the house's own rules."""
+    rules = as_required(load_rules(home.folder / RULES), stage)
+    return (*applicable(catalog, loaded.system, stage), *rules)
+
+
+def ask_rules(
+    home: Home, loaded: Loaded, stage: Stage, asked: tuple[Applied, ...], now: datetime
+) -> Decision:
+    """What rules would say now; recorded nowhere, and no decision of the gate."""
+    candidate = candidate_of(loaded, stage)
+    records = records_about(home, candidate.system)
+    return decide(candidate, asked, records, policy_digest(asked), now)
+
+
 def put_before_gate(
     home: Home, loaded: Loaded, stage: Stage, catalog: Catalog, now: datetime
 ) -> Decided:
@@ -54,8 +69,7 @@ def put_before_gate(
 
     Raises only for broken input.
     """
-    rules = as_required(load_rules(home.folder / RULES), stage)
-    required = (*applicable(catalog, loaded.system, stage), *rules)
+    required = required_of(home, loaded, stage, catalog)
     policy = home.objects.put([canonical(policy_document(required))])
     candidate = candidate_of(loaded, stage)
     decision = decide(candidate, required, records_about(home, candidate.system), policy, now)
