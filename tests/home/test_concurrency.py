@@ -14,6 +14,7 @@ from strongroom.domain.errors import ConflictError, StoreError
 from strongroom.home.home import Home
 from strongroom.home.leaf import Leaf
 from strongroom.home.locks import held
+from strongroom.home.making import SERVICES
 from strongroom.home.settings import Settings
 from strongroom.testing.homes import NOTE_TYPE, note
 
@@ -115,7 +116,7 @@ def test_a_maker_that_is_killed_leaves_no_home_or_a_whole_one(tmp_path):
         maker.communicate()
         with Home.open(folder, create=True, settings=Settings()) as home:
             check_in_step(home)
-            assert len(home.trust.keys) == 4
+            assert len(home.trust.keys) == len(SERVICES)
 
 
 def test_a_full_disk_stops_with_a_clear_error_and_loses_nothing(tmp_path):

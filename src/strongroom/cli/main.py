@@ -33,7 +33,8 @@ VERBS: Final = {
     "rollback": "Put the version before back into a stage.",
     "versions": "List sealed versions and where they stand.",
     "open": "Verify a sealed version, then decrypt it.",
-    "verify": "Check an audit bundle offline, trusting nothing but the trust policy.",
+    "sign": "Sign a model's files, so that any OMS verifier can check them.",
+    "verify": "Check an audit bundle or a signed model, offline, trusting only what you name.",
     "report": "Write the audit bundle or the engineer's passport.",
     "guard": "Judge what goes into a language model and comes out: allow, flag, mask, block.",
     "ledger": "Inspect and verify the transparency log.",
@@ -51,6 +52,8 @@ EXTRA_OF: Final = {
     "cyclonedx": "bom",
     "regopy": "policy",
     "psycopg": "postgres",
+    "obstore": "cloud",
+    "pkcs11": "pkcs11",
 }
 """Which extra brings a package that may be missing."""
 

@@ -1,0 +1,1 @@
+"""Watching a command make a model, and saying what went in and what came out."""
