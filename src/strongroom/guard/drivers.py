@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 from strongroom.guard.engine import Answer, Conversation, Inspect, Question, judge
 from strongroom.guard.policy import Policy
@@ -17,6 +17,7 @@ from strongroom.guard.records import Detector, Judgement
 
 MAX_DETECTIONS: Final = 5_000
 """Of one detector in one message; more is a flood, behind which something could hide."""
+T = TypeVar("T")
 Run: TypeAlias = Callable[[Inspect], Answer]
 log = logging.getLogger(__name__)
 
@@ -54,15 +55,21 @@ class Within:
             return Answer(failed=f"took longer than {self.seconds * 1000:.0f} ms")
 
 
+def converse(talk: Generator[Inspect, Answer, T], run: Run = here) -> T:
+    """Answer a conversation until it is over; what it came to."""
+    try:
+        ask = next(talk)
+        while True:
+            ask = talk.send(run(ask))
+    except StopIteration as done:
+        outcome: T = done.value
+    return outcome
+
+
 def drive(conversation: Conversation, run: Run = here) -> Judgement:
     """Answer the engine until it has judged, and measure how long that took."""
     started = time.perf_counter_ns()
-    try:
-        ask = next(conversation)
-        while True:
-            ask = conversation.send(run(ask))
-    except StopIteration as done:
-        judgement: Judgement = done.value
+    judgement = converse(conversation, run)
     return replace(judgement, micros=(time.perf_counter_ns() - started) // 1000)
 
 

@@ -69,7 +69,7 @@ def judge(
     question: Question, policy: Policy, detectors: Sequence[Detector], today: date
 ) -> Conversation:
     """Judge one text. No detectors at all is a failure: nothing was looked at."""
-    found, failures = yield from _inspect(question, policy, detectors)
+    found, failures = yield from inspect(question, policy, detectors)
     if not detectors:
         failures = ("no detectors",)
     kept = tuple(d for d in found if not policy.allows(d, question.text, today))
@@ -88,9 +88,10 @@ def judge(
     return Judgement(action, score, kept, "" if action is Action.BLOCK else text, 0, failures)
 
 
-def _inspect(
+def inspect(
     question: Question, policy: Policy, detectors: Iterable[Detector]
 ) -> Generator[Inspect, Answer, tuple[list[Detection], tuple[str, ...]]]:
+    """All that the detectors see in a text, by place, and which of them failed."""
     readings = readings_of(question.text, policy.limits)
     message = Message(
         question.source, question.text, readings.views, question.language, question.grounds
@@ -133,7 +134,7 @@ def _without(
         mask = [d for d in found if policy.action_on(d, question.source) is Action.MASK]
         text = masked(text, mask)
         left = Question(text, question.source, question.grounds, question.language)
-        again, failures = yield from _inspect(left, policy, detectors)
+        again, failures = yield from inspect(left, policy, detectors)
         found = [d for d in again if not policy.allows(d, text, today)]
         worst = hardest(policy.action_on(d, question.source) for d in found)
         if (failures and policy.on_failure is Action.BLOCK) or worst is Action.BLOCK:
