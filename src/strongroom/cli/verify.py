@@ -1,4 +1,4 @@
-"""`strongroom verify`: check a bundle, one signed statement, or a ledger, offline."""
+"""`strongroom verify`: check a bundle, a signed model or one signed statement, offline."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from strongroom.cli.output import Format, FormatOption, people, write_json
+from strongroom.cli.signatures import SignatureOptions
 from strongroom.domain.errors import InputError, StrongroomError
 from strongroom.keys.dsse import MAX_ENVELOPE, Envelope
 from strongroom.keys.trust import MAX_FILE, TrustPolicy
@@ -23,24 +24,43 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def verify(
-    path: Annotated[Path, typer.Argument(help="An audit bundle, or one *.dsse.json statement.")],
-    trust: Annotated[
-        Path, typer.Option("--trust", help="The trust policy: who may sign what. Not from PATH.")
+    path: Annotated[
+        Path, typer.Argument(help="An audit bundle, a signed model, or one *.dsse.json statement.")
     ],
+    trust: Annotated[
+        Path | None,
+        typer.Option("--trust", help="The trust policy: who may sign what. Not from PATH."),
+    ] = None,
+    key: Annotated[
+        list[Path] | None,
+        typer.Option("--key", metavar="FILE", help="For a model: the signer's public key."),
+    ] = None,
+    ca: Annotated[
+        list[Path] | None,
+        typer.Option("--ca", metavar="FILE", help="For a model: who certified the signer."),
+    ] = None,
+    signature: Annotated[
+        Path | None,
+        typer.Option("--signature", metavar="FILE", help="A model's; else PATH/model.sig."),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="Judge a model's signature as of then; now."),
+    ] = None,
     form: FormatOption = Format.TEXT,
 ) -> None:
-    """Trust nothing but the trust policy: no network, no database, no store.
+    """Trust nothing but what you name: no network, no database, no store.
 
     Exit 0 verified, 1 something is not as it was signed, 2 could not tell.
     """
-    policy = TrustPolicy.parse(_read(trust, MAX_FILE), where=str(trust))
-    if trust.resolve().is_relative_to(path.resolve()):
-        raise InputError(
-            "the trust policy lies in what it shall judge",
-            where=str(trust),
-            fix="take it from somebody you trust, apart from the bundle",
-        )
-    result = verify_bundle(path, policy) if path.is_dir() else _statement(path, policy)
+    policy = None if trust is None else _policy(trust, path)
+    options = SignatureOptions(signature, tuple(key or ()), tuple(ca or ()), at)
+    if options.about(path) and not (path / INDEX).is_file():
+        result = options.judge(path, policy)
+    elif policy is None:
+        raise InputError("whose signature shall count?", fix="give --trust FILE")
+    else:
+        result = verify_bundle(path, policy) if path.is_dir() else _statement(path, policy)
     if form is Format.JSON:
         write_json(
             {
@@ -53,6 +73,16 @@ def verify(
     else:
         _show(path, result)
     raise typer.Exit(0 if result.verified else 1)
+
+
+def _policy(trust: Path, path: Path) -> TrustPolicy:
+    if trust.resolve().is_relative_to(path.resolve()):
+        raise InputError(
+            "the trust policy lies in what it shall judge",
+            where=str(trust),
+            fix="take it from somebody you trust, apart from the bundle",
+        )
+    return TrustPolicy.parse(_read(trust, MAX_FILE), where=str(trust))
 
 
 def _statement(path: Path, policy: TrustPolicy) -> Verification:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePrivateKey,
     EllipticCurvePublicKey,
 )
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -25,7 +26,11 @@ from strongroom.domain.errors import InputError, KeyAccessError, LimitError
 from strongroom.keys.keypair import MAX_PEM
 from strongroom.keys.private import read_private
 
-_HASHES: Final = {"secp256r1": SHA256(), "secp384r1": SHA384(), "secp521r1": SHA512()}
+_HASHES: Final[Mapping[str, HashAlgorithm]] = {
+    "secp256r1": SHA256(),
+    "secp384r1": SHA384(),
+    "secp521r1": SHA512(),
+}
 _FIX: Final = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -aes256 -out key.pem"
 
 
@@ -55,21 +60,21 @@ class SoftwareSigner:
 
     def sign(self, data: bytes) -> bytes:
         """See ModelSigner."""
-        return self.private.sign(data, scheme(self.public))
+        return self.private.sign(data, ECDSA(hash_of(self.public)))
 
 
-def scheme(public: EllipticCurvePublicKey) -> ECDSA:
-    """How that key signs. Raises InputError for a curve that OMS does not know."""
+def hash_of(public: EllipticCurvePublicKey) -> HashAlgorithm:
+    """What that key hashes with. Raises InputError for a curve that OMS does not know."""
     kind = _HASHES.get(public.curve.name)
     if kind is None:
         raise InputError(f"a key on {public.curve.name}", fix="use P-256, P-384 or P-521")
-    return ECDSA(kind)
+    return kind
 
 
 def signed_by(public: EllipticCurvePublicKey, data: bytes, signature: bytes) -> bool:
     """Whether this key signed exactly these bytes."""
     try:
-        public.verify(signature, data, scheme(public))
+        public.verify(signature, data, ECDSA(hash_of(public)))
     except InvalidSignature:
         return False
     return True
@@ -85,7 +90,7 @@ def accepted(loaded: object) -> EllipticCurvePublicKey:
     """The public key, if OMS knows its kind. Raises InputError."""
     if not isinstance(loaded, EllipticCurvePublicKey):
         raise InputError("OMS signs with ECDSA keys only", fix="use P-256, P-384 or P-521")
-    scheme(loaded)
+    hash_of(loaded)
     return loaded
 
 
@@ -110,7 +115,7 @@ def load_model_signer(path: Path, passphrase: bytes | None) -> SoftwareSigner:
         ) from error
     if not isinstance(loaded, EllipticCurvePrivateKey):
         raise InputError("OMS signs with ECDSA keys only", where=str(path), fix=_FIX)
-    scheme(loaded.public_key())
+    hash_of(loaded.public_key())
     return SoftwareSigner(loaded)
 
 

@@ -18,7 +18,7 @@ from strongroom.keys.oms import GIT_PATHS, Discrepancy, Hashing, ModelManifest, 
 from strongroom.keys.oms_bundle import MAX_BUNDLE, Bundle
 from strongroom.keys.oms_certificates import check_signer
 from strongroom.keys.oms_files import hash_model
-from strongroom.keys.oms_keys import ModelSigner, key_hint, scheme
+from strongroom.keys.oms_keys import ModelSigner, hash_of, key_hint
 from strongroom.keys.oms_trust import ModelTrust, open_signature
 
 SIGNATURE: Final = "model.sig"
@@ -84,7 +84,7 @@ def sign_manifest(
                 "the certificate is of another key", fix="give the certificate of this key first"
             )
         hint = None
-    scheme(signer.public)
+    hash_of(signer.public)  # refuses curves that OMS does not know
     payload = manifest.to_statement().payload()
     chain = tuple(c.public_bytes(Encoding.DER) for c in certificates)
     return Bundle(payload, signer.sign(pae(PAYLOAD_TYPE, payload)), hint, chain).to_bytes()

@@ -34,6 +34,10 @@ from strongroom.keys.keypair import PublicKey
 SEAL_TYPE: Final = "urn:strongroom:seal:v1"
 PROMOTION_TYPE: Final = "urn:strongroom:promotion:v1"
 BUNDLE_TYPE: Final = "urn:strongroom:bundle:v1"
+REWRAP_TYPE: Final = "urn:strongroom:rewrap:v1"
+ROTATION_TYPE: Final = "urn:strongroom:rotation:v1"
+KEY_USE_TYPE: Final = "urn:strongroom:key-use:v1"
+SHRED_TYPE: Final = "urn:strongroom:shred:v1"
 MODEL_TYPE: Final = "https://model_signing/signature/v1.0"
 """Of OpenSSF Model Signing: `keys/oms.py`."""
 MAX_KEYS: Final = 1000
@@ -61,6 +65,7 @@ class Role(StrEnum):
     PROVENANCE = "provenance"
     MATERIALS = "materials"
     MODEL = "model"
+    SHRED = "shred"
 
 
 ROLE_OF: Final = {
@@ -76,6 +81,10 @@ ROLE_OF: Final = {
     CYCLONEDX_TYPE: Role.MATERIALS,
     SPDX_TYPE: Role.MATERIALS,
     MODEL_TYPE: Role.MODEL,
+    REWRAP_TYPE: Role.SEAL,
+    ROTATION_TYPE: Role.SEAL,
+    KEY_USE_TYPE: Role.SEAL,
+    SHRED_TYPE: Role.SHRED,
 }
 """The role that signing a statement of each predicate type takes."""
 
