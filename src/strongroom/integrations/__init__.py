@@ -1,0 +1,1 @@
+"""Where people already work: MLflow, DVC, Hugging Face, KServe and BentoML."""
