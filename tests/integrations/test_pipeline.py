@@ -85,6 +85,7 @@ def test_a_version_that_the_gate_allows_enters_main_and_a_poisoned_file_does_not
     assert len(log.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_what_the_gate_denies_is_in_every_report_with_its_reason(desk, tmp_path):
     workshop = make_workshop(desk.clone)
     workshop.put("test", workshop.frame("test").drop("risk"))
@@ -97,6 +98,7 @@ def test_what_the_gate_denies_is_in_every_report_with_its_reason(desk, tmp_path)
     assert "<failure" in (reports / "assess.xml").read_text()
 
 
+@pytest.mark.slow
 def test_a_broken_manifest_is_could_not_tell(desk, tmp_path):
     (desk.clone / "strongroom.yaml").write_text("version: [")
     done = desk.run("sh", CI / "strongroom.sh", "development", desk.clone, tmp_path / "reports")

@@ -33,6 +33,12 @@ def required(loaded: Loaded, catalog: Catalog, names: Sequence[str] = ()) -> tup
     return orders
 
 
+def required_by(stage: Stage, loaded: Loaded, catalog: Catalog) -> tuple[str, ...]:
+    """Names of the checks that one stage asks for, sorted."""
+    applied = applicable(catalog, loaded.system, stage)
+    return tuple(sorted({need.check.name for one in applied for need in one.needs}))
+
+
 def assess(
     loaded: Loaded,
     catalog: Catalog,

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from strongroom.assess.assessing import assess as run_required
+from strongroom.assess.assessing import required_by
 from strongroom.assess.formats import document, junit, reasons, sarif
 from strongroom.assess.home_store import HomeStore
 from strongroom.assess.runner import Assessed, Plan
@@ -21,6 +22,7 @@ from strongroom.cli.listing import below, entry
 from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
 from strongroom.cli.output import write_json
 from strongroom.domain.canonical import canonical
+from strongroom.domain.decision import Stage
 from strongroom.domain.errors import InputError
 from strongroom.domain.outcome import Outcome
 from strongroom.governance.catalog import load_catalog
@@ -49,6 +51,9 @@ def assess(
     check: Annotated[
         list[str] | None, typer.Option("--check", metavar="NAME", help="Only this check; repeat.")
     ] = None,
+    to: Annotated[
+        Stage | None, typer.Option("--to", help="Only what this stage asks for; else every stage.")
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option("--jobs", min=1, help="Checks at a time; as many as cores.")
     ] = None,
@@ -75,18 +80,19 @@ def assess(
     Evidence that is there for the same digests, check version and configuration is used again.
     Exit 0 all pass, 1 something failed, 2 something could not be told.
     """
-    loaded = load_manifest(manifest_in(folder))
+    loaded, catalog = load_manifest(manifest_in(folder)), load_catalog()
+    names = tuple(check or (required_by(to, loaded, catalog) if to else ()))
     cores = len(os.sched_getaffinity(0))
     plan = Plan(seed=seed, jobs=jobs or cores, cores=cores, time_limit=time_limit, fresh=fresh)
     with Home.open(home, create=True) as opened, Bars() as bars:
         assessed = run_required(
             loaded,
-            load_catalog(),
+            catalog,
             plan,
             store=HomeStore(opened),
             now=opened.clock,
             watch=bars,
-            names=tuple(check or ()),
+            names=names,
         )
     system = loaded.system.system.name
     if write is not None:
