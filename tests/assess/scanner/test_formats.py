@@ -21,7 +21,7 @@ HDF5 = b"\x89HDF\r\n\x1a\n"
     ("data", "name", "format_"),
     [
         (b"", "x", "empty"),
-        (b"import os\nimport sys\n", "a.py", "text"),
+        (b"import os\nimport sys\n", "a.py", "python"),
         (b"cos and sin\nare used\n", "README", "text"),
         (b"(see below)\nI think\n.", "notes.txt", "text"),
         (b"N.B. this is text", "a.txt", "text"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from strongroom.assess.scanner.hidden import HEADS, SHORTEST
 from strongroom.assess.scanner.values import DATA, TEXT, Box, Global
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def follow(m: Machine) -> None:  # noqa: C901, PLR0912, PLR0915 - one branch an 
             text = buffer[at + 2 : stop]
             if buffer[at + 1] > TEXT or stop > size or not text.isascii():
                 break
-            stack.append(text.decode("ascii"))
+            value = text.decode("ascii")
+            if buffer[at + 1] > SHORTEST and value[:2] in HEADS:
+                break
+            stack.append(value)
             at = stop
         elif code == 0x68 or code == 0x6A:  # noqa: PLR1714 - BINGET, LONG_BINGET
             wide = code == 0x6A

@@ -69,7 +69,7 @@ class Guards:
 
     def _small(self, items: list[Any], size: int) -> Said:
         if size and isinstance(items[0], int) and items[0] > SMALL:
-            return Said(f"it reserves {items[0]} bytes", Rating.REVIEW, "resource_exhaustion")
+            return Said(f"it reserves {items[0]} bytes", attack="resource_exhaustion")
         return FINE
 
     def _type_of(self, _items: list[Any], size: int) -> Said:

@@ -14,11 +14,14 @@ Never clean by default. Calling what only running would compute is block.
 
 from __future__ import annotations
 
+import re
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from strongroom.assess.scanner.guards import Guards, state_trouble
+from strongroom.assess.scanner.hidden import MOST as PAYLOADS
+from strongroom.assess.scanner.hidden import judged, may_hide, payload
 from strongroom.assess.scanner.machine import Machine
 from strongroom.assess.scanner.report import Hazard, Rating
 from strongroom.assess.scanner.symbols import Book, Symbol, book
@@ -71,6 +74,7 @@ class PickleJudge:
         self._persistent = has_persistent_ids
         self._local = local
         self._found: dict[tuple[str, str], Hazard] = {}
+        self._payloads = 0
         self.called = False
         """Whether anything that was not reviewed was called."""
 
@@ -78,6 +82,12 @@ class PickleJudge:
     def hazards(self) -> tuple[Hazard, ...]:
         """What was found, in order, each symbol once."""
         return tuple(self._found.values())
+
+    @property
+    def names_danger(self) -> bool:
+        """Whether it names what only an attack does, called or not."""
+        symbols = (hazard.call or "" for hazard in self._found.values())
+        return any(_OVERT.match(symbol) for symbol in symbols)
 
     @property
     def worst(self) -> Rating:
@@ -147,6 +157,16 @@ class PickleJudge:
         """A guarded symbol was kept as a value: whoever calls it later chooses the arguments."""
         self._add(keeps(offset))
 
+    def data(self, value: bytes | str, offset: int) -> None:
+        """Bytes or a text that looks like a packed pickle."""
+        inner = payload(value) if self._payloads < PAYLOADS else None
+        if inner is None:
+            return
+        self._payloads += 1
+        hazard = judged(self._nested(inner), offset)
+        if hazard is not None:
+            self._add(hazard)
+
     def built(self, target: Any, machine: Machine) -> None:
         """Plain pickles have nothing between their opcodes."""
 
@@ -196,7 +216,10 @@ class PickleJudge:
             self._add(hazard, key=callee.dotted)
         elif guard == "latin1" and args.items and isinstance(args.items[0], str):
             # Protocol 2 writes bytes as text: what loads them must see them.
-            return args.items[0].encode("latin-1", "replace")
+            raw = args.items[0].encode("latin-1", "replace")
+            if may_hide(raw):
+                self.data(raw, offset)
+            return raw
         return Made(callee, args, allowed=not said.trouble)
 
     def _build_reviewed(self, callee: Global, state: Any, offset: int) -> None:
@@ -228,6 +251,11 @@ class PickleJudge:
             self._found[place] = hazard
 
 
+_OVERT: Final = re.compile(
+    r"(os|posix|nt|builtins|subprocess|pty|socket|runpy|ctypes|importlib|marshal|pickle|shutil)\."
+    r"(system|popen|exec\w*|spawn\w*|posix_spawn\w*|eval|compile|__import__|open|getattr|Popen|call|run|"
+    r"check_\w+|get\w*output|run_\w+|CDLL|import_module|loads?|rmtree|socket|create_connection)\b"
+)
 _FILLERS: Final = ("append", "extend", "update", "__setitem__")
 
 

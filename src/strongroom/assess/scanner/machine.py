@@ -42,6 +42,9 @@ class Judge(Protocol):
     def kept(self, offset: int) -> None:
         """A symbol that may only be called directly was kept as a value."""
 
+    def data(self, value: bytes | str, offset: int) -> None:
+        """Bytes or a text that may hold something else."""
+
     def built(self, target: Any, machine: Machine) -> None:
         """After BUILD, for formats that then read raw bytes from the file."""
 

@@ -80,6 +80,7 @@ def odd(
     rating: Rating = Rating.REVIEW,
     severity: Severity | None = None,
     call: str | None = None,
+    fix: str | None = None,
 ) -> Hazard:
     """A hazard of the given rating, with the usual severity for it."""
     usual = Severity.HIGH if rating is Rating.BLOCK else Severity.MEDIUM
@@ -92,4 +93,5 @@ def odd(
         attack=attack,
         references=tuple(references),
         call=call,
+        fix=fix,
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from strongroom.assess.scanner.hidden import LONGEST, may_hide
 from strongroom.assess.scanner.operands import (
     LINE,
     any_base,
@@ -48,15 +49,24 @@ _INNER_TEXTS: Final = (b"\xc2\x80", b"PK\x03\x04", b"\x1f\xc2\x8b", b"x\xc2\x9c"
 """The same written as Latin-1 text (protocol 2 has no bytes), and Python source."""
 
 
+def _look(m: Machine, value: bytes | str) -> None:
+    if may_hide(value):
+        m.judge.data(value, m.offset)
+
+
 def _counted_text(length: Callable[[Machine], int], encoding: str) -> Callable[[Machine], None]:
     def op(m: Machine) -> None:
         count = length(m)
         if count <= TEXT or m.worth_keeping(count, _INNER_TEXTS):
-            m.stack.append(decoded(m.stream.take(count), encoding, "surrogatepass"))
+            text = decoded(m.stream.take(count), encoding, "surrogatepass")
+            m.stack.append(text)
+            _look(m, text)
             return
-        head = m.stream.take(TEXT)
-        m.stream.skip(count - TEXT)
-        m.stack.append(Long(head.decode(encoding, "replace"), count))
+        head = m.stream.peek(TEXT).decode(encoding, "replace")
+        if may_hide(head):
+            _look(m, m.stream.peek(min(count, LONGEST)).decode(encoding, "replace"))
+        m.stream.skip(count)
+        m.stack.append(Long(head, count))
 
     return op
 
@@ -65,7 +75,9 @@ def _counted_bytes(length: Callable[[Machine], int]) -> Callable[[Machine], None
     def op(m: Machine) -> None:
         count = length(m)
         if count <= BLOB or m.worth_keeping(count, _INNER_HEADS):
-            m.stack.append(m.stream.take(count))
+            data = m.stream.take(count)
+            m.stack.append(data)
+            _look(m, data)
             return
         head = m.stream.take(BLOB)
         m.stream.skip(count - BLOB)
@@ -122,11 +134,15 @@ def _op_string(m: Machine) -> None:
     line = m.stream.line(LINE)
     if len(line) < 2 or line[:1] != line[-1:] or line[:1] not in (b"'", b'"'):
         raise Broken("the string has no quotes")
-    m.push(short(decoded(unescaped(line[1:-1]), "latin-1")))
+    text = decoded(unescaped(line[1:-1]), "latin-1")
+    m.push(short(text))
+    _look(m, text)
 
 
 def _op_unicode(m: Machine) -> None:
-    m.push(short(decoded(m.stream.line(LINE), "raw-unicode-escape")))
+    text = decoded(m.stream.line(LINE), "raw-unicode-escape")
+    m.push(short(text))
+    _look(m, text)
 
 
 # --- the memo

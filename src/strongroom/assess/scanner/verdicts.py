@@ -14,7 +14,9 @@ CALL: Final = 400
 """Characters of pseudo-code."""
 DESERIALIZATION: Final = ("CWE-502", "AML.T0011.000")
 _HELPER: Final = re.compile(
-    r"_*(pyx_)?(re)?(un)?(pickle|build|construct|create|make|new|load|restore|from|deserial)", re.I
+    r"_+(pyx_)?(re)?(un)?(pickle|build|construct|create|make|new|restore|deserial)"
+    r"(?!.*(func|code|lambda|modul|type|class|cell|exec|eval|import|proc|file|path|url))",
+    re.I,
 )
 """Names of private functions that rebuild an object, by custom of many packages."""
 

@@ -3,40 +3,26 @@
 **What it looks at**: every reading of a message, whoever speaks.
 
 **False alarms**: a value after "password:" or "api key =" counts only if it is no word: it mixes
-letters with digits or signs, and has the entropy of a secret. The forms are data: `secrets.toml`.
+letters with digits or signs, and has the entropy of a secret. The forms are data, shared with the
+scanner of files: `strongroom/domain/secrets.toml`.
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from strongroom.guard.detectors.values import MAX_FOUND, table, told
+from strongroom.domain.secrets import SecretRule, secret_rules
+from strongroom.guard.detectors.values import MAX_FOUND, told
 from strongroom.guard.records import Detection, Message, View
 from strongroom.guard.triggers import Triggers
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One kind of secret."""
-
-    kind: str
-    pattern: re.Pattern[str]
-    score: float
-    entropy: float
-    """Least bits a character."""
-    mixed: bool
-    """Whether it must hold a digit or sign among its letters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
     """See the module."""
 
-    rules: tuple[Rule, ...]
+    rules: tuple[SecretRule, ...]
     literals: Triggers
     """One group a rule."""
     name: str = "secrets"
@@ -58,39 +44,17 @@ class Secrets:
                         seen.add(key)
                         yield detection
 
-    def _found(self, view: View, rule: Rule) -> Iterator[Detection]:
+    def _found(self, view: View, rule: SecretRule) -> Iterator[Detection]:
         for count, match in enumerate(rule.pattern.finditer(view.text)):
             if count >= MAX_FOUND:
                 return
             group = match.lastindex or 0
-            if _secret(match.group(group), rule):
+            if rule.holds(match.group(group)):
                 span = match.span(group)
                 yield told(f"{self.name}@{self.version}", view, rule.kind, rule.score, span)
 
 
-def _secret(value: str, rule: Rule) -> bool:
-    if rule.mixed and (value.isalpha() or not any(c.isdigit() for c in value)):
-        return False
-    return entropy(value) >= rule.entropy
-
-
-def entropy(text: str) -> float:
-    """Shannon's, in bits a character."""
-    counts = Counter(text).values()
-    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts)
-
-
 def load() -> Secrets:
-    """The detector with the rules of `secrets.toml`."""
-    file = table("secrets.toml")["secret"]
-    rules = tuple(
-        Rule(
-            raw["kind"],
-            re.compile(raw["pattern"]),
-            raw["score"],
-            raw.get("entropy", 0.0),
-            raw.get("mixed", False),
-        )
-        for raw in file
-    )
-    return Secrets(rules, Triggers(raw["literals"] for raw in file))
+    """The detector with the rules that are for messages."""
+    rules = tuple(rule for rule in secret_rules() if not rule.files)
+    return Secrets(rules, Triggers(rule.literals for rule in rules))

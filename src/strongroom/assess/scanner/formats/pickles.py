@@ -69,7 +69,7 @@ def scan(stream: Stream, place: Place, setting: Setting | None = None) -> Scanne
         _one(stream, place, setting, progress, sure=sure)
         if progress.broken is not None:
             break
-    progress.hazards.extend(_verdict_on_end(stream, progress))
+    progress.hazards.extend(_verdict_on_end(stream, progress, setting))
     name = "joblib" if progress.arrays else "pickle"
     return Scanned(name, (_NOTE, *progress.hazards))
 
@@ -119,7 +119,7 @@ def probe(stream: Stream, place: Place, *, cut: bool = False) -> Scanned | None:
 
 
 def _if_called(judge: PickleJudge, offset: int) -> Scanned | None:
-    if not judge.called:
+    if not (judge.called or judge.names_danger):
         return None
     return Scanned("pickle", (*judge.hazards, _broken_after_act(offset)))
 
@@ -142,12 +142,13 @@ def _one(
         progress.streams += 1
     progress.offset = machine.offset
     progress.arrays += judge.arrays
-    progress.called |= judge.called
-    if progress.broken is None or sure or judge.called:
+    acted = judge.called or judge.names_danger
+    progress.called |= acted
+    if progress.broken is None or sure or acted:
         progress.hazards.extend(judge.hazards)
 
 
-def _verdict_on_end(stream: Stream, progress: _Progress) -> Iterable[Hazard]:
+def _verdict_on_end(stream: Stream, progress: _Progress, setting: Setting) -> Iterable[Hazard]:
     if progress.limit is not None:
         return
     acted = progress.called or any(h.rating is Rating.BLOCK for h in progress.hazards)
@@ -159,7 +160,7 @@ def _verdict_on_end(stream: Stream, progress: _Progress) -> Iterable[Hazard]:
             f"not a sound pickle: {progress.broken} at byte {progress.offset}",
             offset=progress.offset,
         )
-    elif progress.broken is not None:
+    elif progress.broken is not None and not setting.followed:
         yield odd(
             "pickle.trailing_data",
             "bytes follow the pickle that loading it never reads",

@@ -6,8 +6,17 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from strongroom.assess.scanner.formats import configs, mlmodel, xmls, yamls
+from strongroom.assess.scanner.formats import (
+    configs,
+    mlmodel,
+    notebooks,
+    requirements,
+    sources,
+    xmls,
+    yamls,
+)
 from strongroom.assess.scanner.formats.jinja import judge_template, looks_like_template
+from strongroom.assess.scanner.formats.secrets import judge_secrets, judge_tail
 from strongroom.assess.scanner.jsons import MAX_BYTES
 from strongroom.assess.scanner.place import Place, Scanned, odd
 from strongroom.assess.scanner.stream import Stream
@@ -35,15 +44,24 @@ def looks_like_text(head: bytes) -> bool:
 
 def scan(stream: Stream, place: Place) -> Scanned:
     """Say what the text is, and judge it as that."""
+    name = re.split(r"[/\\!]", place.member or str(place.path))[-1]
+    if name.endswith(".ipynb"):
+        return notebooks.scan(stream)
     text = stream.read(WHOLE).decode("utf-8", "replace")
     if stream.peek(1) and configs.is_json(text):
-        return configs.judge_long(text, stream)
-    name = re.split(r"[/\\!]", place.member or str(place.path))[-1]
+        scanned = configs.judge_long(text, stream)
+    else:
+        scanned = _recognised(text, name, place)
+    hazards = (*scanned.hazards, *judge_secrets(text), *judge_tail(stream, text))
+    return Scanned(scanned.format, hazards)
+
+
+def _recognised(text: str, name: str, place: Place) -> Scanned:
     for recognise in _RECOGNISERS:
         scanned = recognise(text, name)
         if scanned is not None:
             return scanned
-    return Scanned("text")
+    return requirements.recognise(text, name, place) or Scanned("text")
 
 
 def _lightgbm(text: str, _name: str) -> Scanned | None:
@@ -75,6 +93,7 @@ def _modelfile(text: str, name: str) -> Scanned | None:
 _RECOGNISERS: Final[tuple[Recognise, ...]] = (
     configs.recognise,
     _lightgbm,
+    sources.recognise,
     xmls.recognise,
     mlmodel.recognise,
     _modelfile,
