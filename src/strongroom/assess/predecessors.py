@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from strongroom.assess.predecessor import Predecessor
+from strongroom.domain.canonical import parse_time
 from strongroom.domain.digests import Digest
 from strongroom.domain.errors import StrongroomError
 from strongroom.home.home import Home
 from strongroom.home.record import Record
-from strongroom.keys.sealing import context_of
+from strongroom.home.sealed_keys import SealedKeys
+from strongroom.home.wrappings import Wrapping
 from strongroom.keys.trust import PROMOTION_TYPE, ROLE_OF, SEAL_TYPE, scope_of
 
 
@@ -57,6 +59,8 @@ def _problem(home: Home, seal: Any) -> str | None:
     lost = [f["path"] for f in seal["files"] if not home.objects.has(Digest.parse(f["object"]))]
     if lost:
         return f"its sealed {', '.join(lost[:3])} is gone from the object store"
-    context = context_of(system=seal["system"], version=seal["version"])
-    home.kms.unwrap(base64.b64decode(seal["wrapped_key"], validate=True), context)
+    wrapped = base64.b64decode(seal["wrapped_key"], validate=True)
+    version, at = Digest.parse(seal["version"]), parse_time(seal["at"])
+    sealed = Wrapping(seal["system"], version, wrapped, seal["kms"], at)
+    SealedKeys(home).open(sealed, "rehearse")
     return None

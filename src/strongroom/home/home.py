@@ -16,6 +16,7 @@ from strongroom.domain.digests import Digest
 from strongroom.domain.errors import ConflictError, InputError, IntegrityError, StoreError
 from strongroom.domain.statement import PAYLOAD_TYPE, Statement
 from strongroom.home import index
+from strongroom.home.key_uses import KeyUses
 from strongroom.home.keyring import Keyring, check_name, local_secret
 from strongroom.home.leaf import Leaf
 from strongroom.home.making import VALIDITY, Identity, make_home
@@ -25,7 +26,7 @@ from strongroom.home.settings import Settings
 from strongroom.home.stewardship import KEY_EVENT_TYPE, SIGNED_BY, Stewardship
 from strongroom.keys.dsse import Envelope, sign
 from strongroom.keys.keypair import PublicKey, Signer, generate
-from strongroom.keys.kms import Kms, kms_from_uri
+from strongroom.keys.kms import Kms, kms_from_uri, same
 from strongroom.keys.trust import Role, TrustedKey, TrustPolicy
 from strongroom.ledger.log import Ledger
 from strongroom.ledger.proof import verify_tlog_proof
@@ -53,7 +54,7 @@ class Home:
         database: Database,
         objects: Objects,
         ledger: Ledger,
-        kms: Callable[[], Kms],
+        kms: Callable[[str | None], Kms],
         clock: Clock,
     ) -> None:
         self.folder = folder
@@ -62,6 +63,7 @@ class Home:
         self.objects = objects
         self.ledger = ledger
         self.clock = clock
+        self.uses = KeyUses()
         self._keyring = keyring
         self._make_kms = kms
         self._outbox = Outbox(database, objects, ledger, folder / "outbox.lock")
@@ -118,8 +120,8 @@ class Home:
                 database=database,
                 objects=objects_from_uri(settings.objects or (place / "objects").as_uri()),
                 ledger=ledger,
-                kms=lambda: kms_from_uri(
-                    settings.kms or f"local:{place}/kms", secret=secret, guessable=guessable
+                kms=lambda uri: kms_from_uri(
+                    uri or settings.kms or f"local:{place}/kms", secret=secret, guessable=guessable
                 ),
                 clock=clock,
             )
@@ -150,7 +152,11 @@ class Home:
     @cached_property
     def kms(self) -> Kms:
         """What wraps data keys."""
-        return self._make_kms()
+        return self._make_kms(None)
+
+    def kms_at(self, uri: str) -> Kms:
+        """Another key service: to move to, or to destroy what is left there."""
+        return self.kms if same(uri, self.kms.uri) else self._make_kms(uri)
 
     @property
     def trust(self) -> TrustPolicy:
@@ -233,12 +239,16 @@ class Home:
         *,
         system: str | None = None,
         check: str | None = None,
+        naming: str | None = None,
         newest_first: bool = True,
     ) -> Iterator[Record]:
-        """Every record of a kind; `check` is a full id such as `data.schema@1`."""
+        """Every record of a kind; `check` is a full id such as `data.schema@1`.
+
+        `naming` leaves out records whose line in the ledger does not have these words.
+        """
         wanted = {"kind": kind, "system": system, "check": check}
         with self.database.read() as connection:
-            rows = index.search(connection, wanted, newest_first=newest_first)
+            rows = index.search(connection, wanted, newest_first=newest_first, naming=naming)
         return (load_record(self.objects, row) for row in rows)
 
     def record_of(self, digest: Digest) -> Record | None:

@@ -69,12 +69,21 @@ def by_statement(connection: Connection, statement: Digest) -> Row | None:
 
 
 def search(
-    connection: Connection, wanted: Mapping[str, str | None], *, newest_first: bool
+    connection: Connection,
+    wanted: Mapping[str, str | None],
+    *,
+    newest_first: bool,
+    naming: str | None = None,
 ) -> Sequence[Row]:
-    """All rows whose columns hold the wanted values; None is any value."""
+    """All rows whose columns hold the wanted values; None is any value.
+
+    `naming` narrows to lines that have these words somewhere: a help to speed, and no proof.
+    """
     query = select(records).where(
         *(records.c[name] == value for name, value in wanted.items() if value is not None)
     )
+    if naming is not None:
+        query = query.where(records.c.leaf.contains(naming, autoescape=True))
     order = records.c.sequence.desc() if newest_first else records.c.sequence
     return [Row.of(raw) for raw in connection.execute(query.order_by(order)).mappings()]
 

@@ -2,8 +2,9 @@
 
 1. The seal is signed by a key that the trust policy lets seal this system, and is in the ledger;
    the version's name is the digest of what the seal says (`reading` and `statements` see to that).
-2. Each sealed object opens with the version's key, in its place, whole and unchanged.
-3. Each plaintext has the digest that was decided about.
+2. Nobody shredded the version; that its key is asked for is told in the ledger first.
+3. Each sealed object opens with the version's key, in its place, whole and unchanged.
+4. Each plaintext has the digest that was decided about.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from pathlib import Path, PurePosixPath
 from strongroom.domain.digests import Digest, sha256
 from strongroom.domain.errors import InputError, IntegrityError
 from strongroom.home.home import Home
+from strongroom.home.sealed_keys import SealedKeys
 from strongroom.keys.sealing import open_stream
-from strongroom.registry.sealing import file_context, key_context
+from strongroom.registry.sealing import file_context
 from strongroom.registry.statements import Seal, SealedFile
 from strongroom.storage.files import told, write_file
 
@@ -67,7 +69,7 @@ def open_seal(home: Home, seal: Seal) -> Opened:
 
     Raises IntegrityError that names the file, KeyAccessError when the KMS does not give the key.
     """
-    key = home.kms.unwrap(seal.wrapped_key, key_context(seal.system, seal.version))
+    key = SealedKeys(home).open(seal.wrapping, "open")
     return Opened(seal, {file.path: _open_file(home, seal, file, key) for file in seal.files})
 
 

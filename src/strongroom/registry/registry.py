@@ -16,12 +16,14 @@ from strongroom.domain.statement import Subject
 from strongroom.governance.artifacts import subjects_of
 from strongroom.governance.loader import Loaded
 from strongroom.home.home import Home
-from strongroom.keys.sealing import new_key
+from strongroom.home.sealed_keys import SealedKeys
+from strongroom.home.wrappings import key_name
+from strongroom.keys.sealing import context_of, new_key
 from strongroom.registry import reading, tables
 from strongroom.registry.decisions import newest_decision
 from strongroom.registry.opening import Opened, open_seal
 from strongroom.registry.reading import Version
-from strongroom.registry.sealing import Content, content_of, key_context, seal_content
+from strongroom.registry.sealing import Content, content_of, seal_content
 from strongroom.registry.statements import Action, Move, Seal, version_of
 
 SIGNER = "registry"
@@ -123,7 +125,8 @@ class Registry:
             there = "nothing stands" if now is None else "nothing else stood"
             raise DeniedError(f"{there} in {stage}", where=system, fix="promote a version")
         below = reading.move_numbered(self._home, system, stage, now.below)
-        self._require_objects(reading.sealed_or_fail(self._home, below.version))
+        self._require_objects(seal := reading.sealed_or_fail(self._home, below.version))
+        self._require_alive(seal)
         return self._record(
             Move(
                 system,
@@ -144,15 +147,18 @@ class Registry:
         self, system: str, content: Content, about: tuple[Subject, ...], decision: Digest
     ) -> None:
         home, version = self._home, version_of(system, content.digests, about)
-        if reading.sealed(home, version) is not None:
+        there = reading.sealed(home, version)
+        if there is not None:
+            self._require_alive(there)
             return
-        key, context = new_key(), key_context(system, version)
+        key = new_key()
+        context = context_of(system=system, version=str(version))
         seal = Seal(
             system,
             seal_content(home.objects, content, key, system, version),
             about,
             # A wrapping key for each version: destroying it shreds that version and no other.
-            home.kms.wrap(key, context, name=f"version-{version.hex[:40]}"),
+            home.kms.wrap(key, context, name=key_name(version)),
             home.kms.uri,
             decision,
             home.clock(),
@@ -202,6 +208,12 @@ class Registry:
                 where=system,
                 fix=f"run `strongroom promote --to {before}` first",
             )
+
+    def _require_alive(self, seal: Seal) -> None:
+        """A version that was shredded does not come back."""
+        gone = SealedKeys(self._home).shredding(seal.wrapping)
+        if gone is not None:
+            raise DeniedError(gone.words, where=seal.system, fix="train and promote a new version")
 
     def _require_objects(self, seal: Seal) -> None:
         """A rollback must not put a version there that cannot be opened."""

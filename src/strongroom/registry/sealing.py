@@ -75,11 +75,6 @@ def file_context(system: str, version: Digest, path: str) -> bytes:
     return context_of(system=system, version=str(version), path=path)
 
 
-def key_context(system: str, version: Digest) -> bytes:
-    """What a wrapped data key is bound to."""
-    return context_of(system=system, version=str(version))
-
-
 def _files_of(
     loaded: Loaded, name: str, decided: Digest | None
 ) -> Mapping[str, tuple[Path, Digest]]:

@@ -14,6 +14,7 @@ from strongroom.domain.decision import Stage
 from strongroom.domain.digests import Digest
 from strongroom.domain.errors import InputError, IntegrityError
 from strongroom.domain.statement import Statement, Subject
+from strongroom.home.wrappings import Wrapping
 from strongroom.keys.trust import PROMOTION_TYPE, SEAL_TYPE
 
 _R = TypeVar("_R")
@@ -54,6 +55,11 @@ class Seal:
     def version(self) -> Digest:
         """The version's name: the same files, decided about with the same data, are the same."""
         return version_of(self.system, {f.path: f.digest for f in self.files}, self.about)
+
+    @property
+    def wrapping(self) -> Wrapping:
+        """The data key as it was wrapped first."""
+        return Wrapping(self.system, self.version, self.wrapped_key, self.kms, self.at)
 
     def to_statement(self) -> Statement:
         """As an in-toto statement whose subjects are the files."""
