@@ -155,11 +155,15 @@ def _query(source: str, facts: Mapping[str, Any], where: str) -> Mapping[str, An
     try:
         interpreter.add_module(where, source)
         interpreter.set_input(dict(facts))
-        results = json.loads(str(interpreter.query(f"data.{package[1]}")))
-        document = results["expressions"][0]
-    except (regopy.RegoError, json.JSONDecodeError, KeyError, IndexError) as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
+        document = json.loads(str(interpreter.query(f"data.{package[1]}")))["expressions"][0]
+    except regopy.RegoError as error:
+        reason = " ".join(str(error).split())[:300]
         raise InputError(f"cannot be evaluated: {reason}", where=where) from error
+    except (json.JSONDecodeError, KeyError, IndexError) as error:
+        raise InputError(
+            "cannot be evaluated: a built-in function refused its argument, or two rules disagree",
+            where=where,
+        ) from error
     if not isinstance(document, dict):
         raise InputError("the package came to no document", where=where)
     return document

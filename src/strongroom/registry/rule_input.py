@@ -1,7 +1,7 @@
 """What a rule of the house's own is shown: `input` in Rego.
 
-Everything in it was vouched for and is about exactly the digests in question. Times are seconds
-since 1970 (numbers, because rego-cpp has no `time.parse_rfc3339_ns`).
+Everything in it was vouched for and is about exactly the digests in question. Times are whole
+seconds since 1970 (numbers, because rego-cpp has no `time.parse_rfc3339_ns`).
 
     system, stage, now, trained_by
     manifest       as declared in strongroom.yaml
@@ -48,7 +48,7 @@ def rule_input(
     return {
         "system": candidate.system,
         "stage": candidate.stage.value,
-        "now": now.timestamp(),
+        "now": int(now.timestamp()),
         "trained_by": candidate.trained_by,
         "manifest": candidate.manifest,
         "subjects": {s.name: str(s.digest) for s in candidate.subjects},
@@ -56,8 +56,8 @@ def rule_input(
         "approvals": [
             {
                 "by": approval.by,
-                "at": approval.record.at.timestamp(),
-                "expires_at": approval.record.expires_at.timestamp(),
+                "at": int(approval.record.at.timestamp()),
+                "expires_at": int(approval.record.expires_at.timestamp()),
                 "statement": approval.record.statement,
             }
             for approval in counting.approvals
@@ -79,8 +79,8 @@ def _evidence(signed: Signed[Evidence]) -> Json:
         "outcome": evidence.outcome.value,
         "stopped": evidence.stopped,
         "by": signed.by,
-        "effective_at": evidence.effective_at.timestamp(),
-        "expires_at": evidence.expires_at.timestamp(),
+        "effective_at": int(evidence.effective_at.timestamp()),
+        "expires_at": int(evidence.expires_at.timestamp()),
         "metrics": [
             {"name": m.name, "value": m.value, "low": m.low, "high": m.high, "unit": m.unit}
             for m in evidence.metrics
