@@ -15,13 +15,17 @@ from strongroom.guard.training.surface import disguised, varied
 GRAMMARS = (
     "hard_negatives_en.yaml",
     "trigger_words_en.yaml",
+    "requests_en.yaml",
     "everyday_en.yaml",
     "banking_en.yaml",
     "attacks_en.yaml",
     "orders_in_data_en.yaml",
     "sabotage.yaml",
+    "conversation.yaml",
     "multilingual.yaml",
+    "languages.yaml",
 )
+CARRIERS = ("documents.yaml", "mails.yaml")
 
 
 def plain(per_family: int, *, held_out: bool, rng: random.Random) -> Iterator[Example]:
@@ -42,7 +46,7 @@ def in_documents(
     count: int, orders: Sequence[Example], *, held_out: bool, rng: random.Random
 ) -> Iterator[Example]:
     """Documents, half of them clean; the others carry an order at their place, start or end."""
-    families = read_grammar("documents.yaml")
+    families = [family for name in CARRIERS for family in read_grammar(name)]
     for family in families:
         part = family.part(held_out=held_out)
         # A line kept for calibration must not outvote the others by its copies.
@@ -93,6 +97,25 @@ def pairs(examples: Sequence[Example], count: int, rng: random.Random) -> Iterat
         attack = max(first.user or 0, second.user or 0)
         origin = f"{first.origin}&{second.origin}"
         yield Example(text, attack, None, origin)
+
+
+def salted(
+    innocent: Sequence[Example], words: Sequence[str], count: int, rng: random.Random
+) -> Iterator[Example]:
+    """Innocent texts with words that attacks like strewn in, so that no word proves anything."""
+    short = [each for each in innocent if each.user == 0 and len(each.text) < 160]
+    for each in rng.choices(short, k=count):
+        tokens = each.text.split()
+        for word in rng.sample(words, rng.choice((1, 1, 2, 3))):
+            at = rng.randrange(len(tokens) + 1)
+            tokens[at:at] = [rng.choice((word, word, f"'{word}'", f"{word}ed", word.upper()))]
+        yield Example(" ".join(tokens), 0, None, f"salted+{each.origin}")
+
+
+def loose_words() -> tuple[str, ...]:
+    """The words that attacks like, as the grammar of innocent trigger words lists them."""
+    (first, *_) = read_grammar("trigger_words_en.yaml")
+    return tuple(first.slots["w"])
 
 
 def in_disguise(attacks: Sequence[Example], count: int, rng: random.Random) -> Iterator[Example]:

@@ -14,10 +14,12 @@ from strongroom.guard.detectors._windows import SEGMENT, segments_of, windows_of
 from strongroom.guard.training import compose
 from strongroom.guard.training.corpora import Example, corpora_plan, read_corpus, read_lines
 from strongroom.guard.training.leakage import Held, without
+from strongroom.guard.training.manuals import manuals
 
 PER_FAMILY = 320
-DOCUMENTS = 5_400
-PAIRS = 5_000
+DOCUMENTS = 7_200
+PAIRS = 6_000
+SALTED = 4_000
 DISGUISED = 1_500
 _KEPT_BACK = 4
 """One in so many contexts of the training corpora goes to calibration instead."""
@@ -44,12 +46,13 @@ def assemble(firewall: Path, seed: int) -> Dataset:
     public = [*_corpora(firewall / "train", plan["train"], rng)]
     kept_back = [each for each in public if _is_kept_back(each)]
     train = [each for each in public if not _is_kept_back(each)]
-    train += [*_library(held_out=False, rng=rng)]
+    train += [*_library(held_out=False, rng=rng), *manuals(held_out=False, rng=rng)]
     train += _ours(train, held_out=False, scale=1.0, rng=rng)
     kept, shared = without(train, held)
     cut = list(_cut(kept, rng))
     calibration = [*_corpora(firewall / "calibration", plan["calibration"], rng)]
     calibration += [*kept_back, *_library(held_out=True, rng=rng)]
+    calibration += manuals(held_out=True, rng=rng)
     calibration += _ours(calibration, held_out=True, scale=0.25, rng=rng)
     checked, _ = without(calibration, held)
     return Dataset(cut, checked, shared)
@@ -83,6 +86,7 @@ def _ours(
         *ours,
         *documents,
         *compose.pairs(both, int(PAIRS * scale), rng),
+        *compose.salted(both, compose.loose_words(), int(SALTED * scale), rng),
         *compose.in_disguise(both, int(DISGUISED * scale), rng),
     ]
 
