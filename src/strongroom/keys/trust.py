@@ -34,6 +34,8 @@ from strongroom.keys.keypair import PublicKey
 SEAL_TYPE: Final = "urn:strongroom:seal:v1"
 PROMOTION_TYPE: Final = "urn:strongroom:promotion:v1"
 BUNDLE_TYPE: Final = "urn:strongroom:bundle:v1"
+ADVISORIES_TYPE: Final = "urn:strongroom:advisories:v1"
+"""A mirror of advisories: evidence from outside, so it takes the role that signs evidence."""
 REWRAP_TYPE: Final = "urn:strongroom:rewrap:v1"
 ROTATION_TYPE: Final = "urn:strongroom:rotation:v1"
 KEY_USE_TYPE: Final = "urn:strongroom:key-use:v1"
@@ -70,6 +72,7 @@ class Role(StrEnum):
 
 ROLE_OF: Final = {
     EVIDENCE_TYPE: Role.EVIDENCE,
+    ADVISORIES_TYPE: Role.EVIDENCE,
     DECISION_TYPE: Role.DECISION,
     APPROVAL_TYPE: Role.APPROVAL,
     WAIVER_TYPE: Role.WAIVER,
