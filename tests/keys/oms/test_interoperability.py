@@ -1,4 +1,4 @@
-"""What `model_signing` writes we verify, and what we write it verifies, whatever is in the model."""
+"""What `model_signing` writes we verify, and what we write it verifies, whatever a model holds."""
 
 from __future__ import annotations
 
@@ -211,20 +211,19 @@ def test_the_command_lines_understand_each_other(model, tmp_path, direction):
     private = written(tmp_path / "key.pem", private_pem(key))
     public = written(tmp_path / "public.pem", public_pem(key))
     signature = model / "model.sig"
-    theirs = [sys.executable, "-m", "model_signing"]
-    ours = [sys.executable, "-m", "strongroom.cli"]
-    if direction == "ours":
-        commands = (
-            [*ours, "sign", str(model), "--key", str(private)],
-            [*theirs, "verify", "key", str(model), "--signature", str(signature)]
-            + ["--public_key", str(public)],
+    theirs, ours = "-m model_signing", "-m strongroom.cli"
+    commands = {
+        "ours": (
+            f"{ours} sign {model} --key {private}",
+            f"{theirs} verify key {model} --signature {signature} --public_key {public}",
+        ),
+        "theirs": (
+            f"{theirs} sign key {model} --signature {signature} --private_key {private}",
+            f"{ours} verify {model} --key {public}",
+        ),
+    }
+    for command in commands[direction]:
+        done = subprocess.run(
+            [sys.executable, *command.split()], capture_output=True, text=True, check=False
         )
-    else:
-        commands = (
-            [*theirs, "sign", "key", str(model), "--signature", str(signature)]
-            + ["--private_key", str(private)],
-            [*ours, "verify", str(model), "--key", str(public)],
-        )
-    for command in commands:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr + done.stdout
