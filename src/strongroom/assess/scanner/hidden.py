@@ -1,5 +1,6 @@
-"""Payloads that lie in a model as data: nothing loads them while the model loads, and no model needs
-them. Bytes and long texts are looked into where they begin like a pickle, plain or packed.
+"""Payloads that lie in a model as data.
+
+Nothing loads them while the model loads, and no model needs them. Bytes and long texts are looked into where they begin like a pickle, plain or packed.
 """
 
 from __future__ import annotations

@@ -516,7 +516,6 @@ malicious_bytes(
     "memory_by_number",
     "CWE-400",
     pickle(call(name("builtins", "bytearray"), 2**31 - 1)),
-    verdict="review",
 )
 malicious_bytes(
     "a_class_that_nobody_reviewed",
