@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,9 +48,50 @@ def _openbao(request: pytest.FixtureRequest) -> Service:
     return Service(server.new_transit(), server.environment)
 
 
+@pytest.fixture(scope="session")
+def moto() -> Iterator[str]:
+    """Address of a server that speaks AWS KMS."""
+    pytest.importorskip("boto3", reason="needs the aws extra")
+    server = pytest.importorskip("moto.server", reason="needs `make peers`")
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    yield "http://{}:{}".format(*running.get_host_and_port())
+    running.stop()
+
+
+def _aws(request: pytest.FixtureRequest) -> Service:
+    uri = (
+        f"aws-kms:eu-central-1?prefix=p{next(NUMBERS)}/&endpoint={request.getfixturevalue('moto')}"
+    )
+    return Service(uri, {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"})
+
+
+@pytest.fixture(scope="session")
+def softhsm(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """URI of a token of our own; the library reads where it lies from the environment, once."""
+    pytest.importorskip("pkcs11", reason="needs the pkcs11 extra")
+    library = Path("/usr/lib/softhsm/libsofthsm2.so")
+    if not library.exists():
+        pytest.skip("needs softhsm2")
+    folder = tmp_path_factory.mktemp("softhsm")
+    (folder / "tokens").mkdir()
+    (folder / "conf").write_text(f"directories.tokendir = {folder}/tokens\n")
+    os.environ["SOFTHSM2_CONF"] = str(folder / "conf")
+    make = "softhsm2-util --init-token --free --label strongroom --pin 1234 --so-pin 4321"
+    subprocess.run(make.split(), check=True, capture_output=True)
+    return f"pkcs11:{library}?token=strongroom"
+
+
+def _softhsm(request: pytest.FixtureRequest) -> Service:
+    uri = f"{request.getfixturevalue('softhsm')}&prefix=p{next(NUMBERS)}-"
+    return Service(uri, {"STRONGROOM_PKCS11_PIN": "1234"})
+
+
 SERVICES: Mapping[str, Callable[[pytest.FixtureRequest], Service]] = {
     "local": _local,
     "openbao": _openbao,
+    "aws": _aws,
+    "softhsm": _softhsm,
 }
 
 
