@@ -24,6 +24,7 @@ VERBS: Final = {
     "controls": "Show which requirements apply to a system, and why.",
     "scan": "Scan model files for code and other hazards, without loading them.",
     "record": "Run a training command, and sign what went in and what came out.",
+    "advisories": "Make, carry and show a signed mirror of known weaknesses of packages.",
     "assess": "Run the checks that the manifest requires and write signed evidence.",
     "approve": "Sign an approval of one stage for exactly these digests.",
     "waive": "Sign a waiver of one requirement, with owner, reason and end.",
@@ -32,13 +33,17 @@ VERBS: Final = {
     "promote": "Seal the version and move it into a stage, if the gate allows it.",
     "rollback": "Put the version before back into a stage.",
     "versions": "List sealed versions and where they stand.",
+    "shred": "Destroy the key that opens a version, with proof.",
     "open": "Verify a sealed version, then decrypt it.",
+    "deliver": "Open a sealed version into a folder, for a server that starts.",
+    "data": "Seal data sets into files that DVC can carry, and open them.",
+    "mlflow": "Bring a version of MLflow's model registry through the gate.",
     "sign": "Sign a model's files, so that any OMS verifier can check them.",
     "verify": "Check an audit bundle or a signed model, offline, trusting only what you name.",
     "report": "Write the audit bundle or the engineer's passport.",
     "guard": "Judge what goes into a language model and comes out: allow, flag, mask, block.",
     "ledger": "Inspect and verify the transparency log.",
-    "keys": "Make and list keys, and say who may sign what.",
+    "keys": "Make, list, rotate and revoke keys, and say who may sign what.",
 }
 """Each verb is `strongroom.cli.VERB` with a Typer application `app`."""
 
@@ -51,7 +56,11 @@ EXTRA_OF: Final = {
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib", "typst"), "report"),
     "cyclonedx": "bom",
     "regopy": "policy",
+    **dict.fromkeys(("cleanlab", "detect_secrets", "packaging", "pip_audit", "requests"), "supply"),
     "psycopg": "postgres",
+    "hvac": "vault",
+    "boto3": "aws",
+    "mlflow": "mlflow",
     "obstore": "cloud",
     "pkcs11": "pkcs11",
 }

@@ -109,14 +109,16 @@ class Artifacts:
         return holding
 
     def open_to(self, files: Sequence[SealedFile], holding: Holding, folder: Path) -> None:
-        """Open files of a list into a folder of ours that is empty, each verified.
+        """Open files of a list into a folder of ours that is empty or absent, each verified.
+
+        If this is the place of one file, it is opened to the very path `folder`.
 
         Raises IntegrityError that names the file; what was written by then is to be thrown away.
         """
         key = self._unwrap(holding)
         for file in files:
-            cut = len(self.inner) + 1 if self.inner else 0
-            target = folder.joinpath(*file.path[cut:].split("/"))
+            below = file.path.removeprefix(self.inner).lstrip("/")
+            target = folder.joinpath(*below.split("/")) if below else folder
             with told(target):
                 target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -16,20 +16,17 @@ from typing import Any, Final
 
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.store.model_registry.rest_store import RestStore
-from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.credentials import get_default_host_creds
 
 from strongroom.domain.decision import Stage
 from strongroom.domain.errors import DeniedError, InputError
 from strongroom.home.home import Home
+from strongroom.integrations.aliases import stages_of
 from strongroom.integrations.artifacts import Artifacts
 from strongroom.integrations.mlflow_store import told
 from strongroom.integrations.places import parse_root
 from strongroom.integrations.standing import require_standing
 
-ALIASES: Final = "STRONGROOM_MLFLOW_ALIASES"
-"""Environment of the server: which alias stands for which stage."""
-DEFAULT_ALIASES: Final = "champion=production,challenger=validation"
 MLFLOW_STAGES: Final = {"production": Stage.PRODUCTION, "staging": Stage.VALIDATION}
 _PREFIX: Final = "gated+"
 
@@ -72,10 +69,6 @@ class Gated:
             require_promoted(_home(os.environ), found.name, source, stage)
 
 
-class GatedSqlStore(Gated, SqlAlchemyStore):
-    """MLflow's registry in a database."""
-
-
 class GatedRestStore(Gated, RestStore):
     """MLflow's registry behind a server, as one client sees it."""
 
@@ -85,6 +78,9 @@ def gated_store(store_uri: str, tracking_uri: str | None = None) -> Gated:  # no
     uri = store_uri.removeprefix(_PREFIX)
     if uri.startswith(("http://", "https://")):
         return GatedRestStore(partial(get_default_host_creds, uri))
+    # Here, and not above: a client of a server needs neither the store nor what it imports.
+    from strongroom.integrations.mlflow_gated_sql import GatedSqlStore  # noqa: PLC0415
+
     return GatedSqlStore(uri)
 
 
@@ -110,15 +106,6 @@ def require_promoted(home: Path, name: str, source: str, stage: Stage) -> None:
         require_standing(opened, name, stage, held.tree(artifacts.inner))
         if artifacts.freeze().tree(artifacts.inner) != held.tree(artifacts.inner):
             raise DeniedError("its artifacts changed meanwhile", where=name)
-
-
-def stages_of(environ: Mapping[str, str]) -> dict[str, Stage]:
-    """Stage by alias. Raises InputError."""
-    pairs = [pair.partition("=") for pair in environ.get(ALIASES, DEFAULT_ALIASES).split(",")]
-    try:
-        return {alias.strip().lower(): Stage(stage.strip()) for alias, _, stage in pairs}
-    except ValueError as error:
-        raise InputError(f"{ALIASES}: {error}", fix=DEFAULT_ALIASES) from error
 
 
 def _home(environ: Mapping[str, str]) -> Path:

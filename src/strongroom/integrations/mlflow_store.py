@@ -69,11 +69,10 @@ class SealedArtifactRepository(ArtifactRepository):
         """What stands directly below `path`; nothing for a file."""
         path = (path or "").strip("/")
         found: dict[str, FileInfo] = {}
-        with self._artifacts() as artifacts:
-            holding, above = artifacts.now(), artifacts.path(path)
-            cut = len(above) + 1 if above else 0
+        with self._artifacts(path) as artifacts:
+            holding, above = artifacts.now(), artifacts.inner
             for file in holding.below(above) if holding else ():
-                name, _, deeper = file.path[cut:].partition("/")
+                name, _, deeper = file.path.removeprefix(above).lstrip("/").partition("/")
                 if name:
                     child = f"{path}/{name}" if path else name
                     size = None if deeper else file.size
@@ -91,12 +90,12 @@ class SealedArtifactRepository(ArtifactRepository):
             target = Path(dst_path).absolute()
             if not target.is_dir():
                 raise MlflowException("no such folder", RESOURCE_DOES_NOT_EXIST)
-            with self._artifacts() as artifacts:
+            with self._artifacts(path) as artifacts:
                 _open_beside(artifacts, path, target)
             return str(target.joinpath(path))
         folder = PlainFolder()
         try:
-            with self._artifacts() as artifacts:
+            with self._artifacts(path) as artifacts:
                 _open(artifacts, path, folder.path)
         except BaseException:
             folder.remove()
@@ -108,8 +107,8 @@ class SealedArtifactRepository(ArtifactRepository):
         """Open one file to a path of MLflow's choice."""
         target = Path(local_path).absolute()
         with told(), tempfile.TemporaryDirectory(dir=target.parent) as draft:
-            with self._artifacts() as artifacts:
-                _open(artifacts, checked_path(remote_file_path), Path(draft))
+            with self._artifacts(remote_file_path) as artifacts:
+                _open(artifacts, remote_file_path, Path(draft))
             Path(draft, remote_file_path).replace(target)
 
     def delete_artifacts(self, artifact_path: str | None = None) -> None:
@@ -122,20 +121,22 @@ class SealedArtifactRepository(ArtifactRepository):
             artifacts.add(sources)
 
     @contextmanager
-    def _artifacts(self) -> Iterator[Artifacts]:
+    def _artifacts(self, path: str = "") -> Iterator[Artifacts]:
+        """Those at a path. MLflow may split a URI anywhere: only the whole tells the root."""
         with told(), Home.open(self._place.home) as home:
-            yield Artifacts.at(home, self._place.root)
+            place = f"{self._place.root}/{checked_path(path)}" if path else self._place.root
+            yield Artifacts.at(home, place)
 
 
 def _open(artifacts: Artifacts, path: str, folder: Path) -> None:
     """Open what stands at `path` into an empty folder, and refuse what must not be loaded."""
     holding = artifacts.now()
-    files = holding.below(artifacts.path(path)) if holding else ()
+    files = holding.below(artifacts.inner) if holding else ()
     if holding is None or not files:
         if path:
-            raise InputError("no such artifact", where=f"{artifacts.root}/{path}")
+            raise InputError("no such artifact", where=f"{artifacts.root}/{artifacts.inner}")
         return
-    artifacts.open_to(files, holding, folder)
+    artifacts.open_to(files, holding, folder.joinpath(path))
     models = any(Path(file.path).name == MLMODEL for file in files)
     # Plots and tables are nobody's code: outside a model only what is hostile is refused.
     refuse_hazards(folder, admitted() if models else Rating.UNKNOWN)

@@ -1,0 +1,98 @@
+"""`strongroom mlflow`: bring a version of MLflow's model registry through the gate."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+from mlflow import MlflowClient
+
+from strongroom.assess.assessing import assess
+from strongroom.assess.home_store import HomeStore
+from strongroom.assess.runner import Plan
+from strongroom.cli.assess_progress import Bars
+from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
+from strongroom.cli.output import Format, FormatOption, people, write_json
+from strongroom.domain.canonical import plain
+from strongroom.domain.decision import Stage
+from strongroom.governance.catalog import load_catalog
+from strongroom.governance.loader import load_manifest
+from strongroom.home.home import Home
+from strongroom.integrations.mlflow_promote import Steps, check_out
+from strongroom.integrations.mlflow_promote import promote as promote_version
+from strongroom.registry.deciding import put_before_gate
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+@app.callback()
+def mlflow() -> None:
+    """Bring a version of MLflow's model registry through the gate."""
+
+
+VersionArgument = Annotated[
+    str, typer.Argument(help="Of the registered model that is named as the system is.")
+]
+TrackingOption = Annotated[
+    str | None,
+    typer.Option("--tracking", envvar="MLFLOW_TRACKING_URI", metavar="URI", help="The server."),
+]
+
+
+@app.command(name="open")
+def open_version(
+    version: VersionArgument,
+    folder: FolderArgument = HERE,
+    tracking: TrackingOption = None,
+    home: HomeOption = HOME,
+) -> None:
+    """Open a version's sealed artifacts where the manifest has its model: to look at, to approve.
+
+    Exit 0 opened, 2 tampered with, missing, or not ours to open. Remove it when you are done.
+    """
+    loaded = load_manifest(manifest_in(folder))
+    source = MlflowClient(tracking_uri=tracking).get_model_version_download_uri(
+        loaded.system.system.name, version
+    )
+    with Home.open(home.absolute()) as opened:
+        target = check_out(opened, loaded, source)
+    people.print(f"plaintext in {target}: remove it when you are done", markup=False)
+
+
+@app.command()
+def promote(
+    version: VersionArgument,
+    to: Annotated[Stage, typer.Option("--to", help="The stage to enter.")],
+    folder: FolderArgument = HERE,
+    tracking: TrackingOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
+    home: HomeOption = HOME,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Open the version's sealed artifacts, assess, decide, promote, and set MLflow's alias.
+
+    Exit 0 promoted, 1 denied, 2 could not tell.
+    """
+    loaded, catalog = load_manifest(manifest_in(folder)), load_catalog()
+    cores = len(os.sched_getaffinity(0))
+    client = MlflowClient(tracking_uri=tracking)
+    with Home.open(home.absolute()) as opened, Bars() as bars:
+        steps = Steps(
+            assess=lambda system: assess(
+                system,
+                catalog,
+                Plan(seed=seed, jobs=cores, cores=cores),
+                store=HomeStore(opened),
+                now=opened.clock,
+                watch=bars,
+            ),
+            decide=lambda system, stage: put_before_gate(
+                opened, system, stage, catalog, opened.clock()
+            ),
+        )
+        move = promote_version(client, opened, loaded, version, to, steps)
+    if form is Format.JSON:
+        write_json(plain(move))
+    else:
+        people.print(f"[green]promoted[/] {move.system} {move.version.short} → {move.stage}")
