@@ -19,6 +19,8 @@ _HASH: Final = re.compile(r"--hash[=\s]\s*([A-Za-z0-9]+):([0-9A-Fa-f]+)")
 _STRONG: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
 """Algorithms that pip accepts, with the digits they have."""
 _NAME: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(.*)\Z", re.S)
+_NOTE: Final = re.compile(r"\s+#\s*(via\b)?\s*(.*?)\s*\Z")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\Z")
 _EXACT: Final = re.compile(r"===?\s*([A-Za-z0-9._!+-]+)\Z")
 _RISKY: Final = ("--extra-index-url", "--trusted-host", "--find-links", "-f")
 _INCLUDES: Final = ("-r", "--requirement", "-c", "--constraint")
@@ -88,6 +90,31 @@ def read_requirements(data: bytes, *, where: str) -> Requirements:
     return Requirements(tuple(pins), tuple(options))
 
 
+def wanted_by(data: bytes) -> dict[str, tuple[str, ...]]:
+    """By package: the packages that need it, from the `# via` notes of pip-compile and uv.
+
+    Says nothing of a file without such notes; of one that is malformed, what can be read.
+    """
+    found: dict[str, list[str]] = {}
+    current, listing = "", False
+    for line in data[:MAX_BYTES].decode("utf-8", "replace").splitlines()[:MAX_LINES]:
+        note = _NOTE.match(line)
+        if note is None:
+            named = _NAME.match(line)
+            current = _normal(named[1]) if named else current
+            listing = False
+        elif listing or note[1]:
+            listing = True
+            if _PLAIN.match(note[2]) and current:
+                found.setdefault(current, []).append(_normal(note[2]))
+    return {name: tuple(parents) for name, parents in found.items()}
+
+
+def _normal(name: str) -> str:
+    """As PEP 503 says."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _lines(text: str, where: str) -> Iterator[tuple[int, str]]:
     """Logical lines with the number of their first; continuations joined, comments gone."""
     whole, start = "", 0
@@ -115,7 +142,7 @@ def _pin(line: str, number: int) -> Pin:
     match = _NAME.match(wanted.strip())
     if match is None or "://" in wanted or wanted.strip().startswith(("/", ".")):
         return Pin(wanted.strip()[:200], None, strong, number, marker.strip())
-    name, rest = re.sub(r"[-_.]+", "-", match[1]).lower(), match[3].strip().strip("()")
+    name, rest = _normal(match[1]), match[3].strip().strip("()")
     exact = _EXACT.match(rest)
     version = exact[1] if exact and "*" not in rest else None
     return Pin(name, version, strong, number, marker.strip())

@@ -12,7 +12,7 @@ from strongroom.domain.canonical import plain
 from strongroom.domain.decision import Stage
 from strongroom.governance.loader import load_manifest
 from strongroom.home.home import Home
-from strongroom.registry.registry import Registry
+from strongroom.report.promotion import promote as promote_with_bills
 
 app = typer.Typer(add_completion=False)
 
@@ -30,7 +30,7 @@ def promote(
     """
     loaded = load_manifest(manifest_in(folder))
     with Home.open(home) as opened:
-        move = Registry(opened).promote(loaded, to)
+        move = promote_with_bills(opened, loaded, to).move
     if form is Format.JSON:
         write_json(plain(move))
         return

@@ -88,6 +88,12 @@ class Model(Declared):
     """The key name of who trained it; the same person may not approve it."""
     training: Training | None = None
     """How to make it again; production asks for it from criticality medium."""
+    users: tuple[Text, ...] = ()
+    """Who works with what it says."""
+    limitations: tuple[Text, ...] = ()
+    """What it must not be used for, and where it is known to be weak."""
+    ethics: tuple[Text, ...] = ()
+    """Harms that were considered, and what is done about each."""
 
 
 class Classification(StrEnum):
@@ -109,6 +115,12 @@ class DataSet(Declared):
     """Where the rows come from."""
     licence: Text = "not stated"
     """On what terms they may be used."""
+    owner: Text | None = None
+    """Who answers for the data; the system's owner unless said."""
+    steward: Text | None = None
+    """Who sees to its quality and meaning."""
+    custodian: Text | None = None
+    """Who keeps it."""
 
 
 class Feature(Declared):

@@ -1,7 +1,8 @@
 """Write an audit bundle: everything that a decision rests on, each with its place in the ledger.
 
 1. Find the newest decision for the manifest's folder as it is now.
-2. Collect every record about exactly these digests, the seal and the moves of that version.
+2. Collect every record about exactly these digests, the seal and the moves of that version, its
+   bills of materials and its model's provenance.
 3. Copy each with its ledger line and proof; add policy, manifest, BOM and passport.
 4. Sign the list of all files, log it, and move the finished folder into place.
 """
@@ -21,6 +22,7 @@ from strongroom.domain.canonical import plain
 from strongroom.domain.decision import DECISION_TYPE, Decision, Stage
 from strongroom.domain.digests import Digest, sha256
 from strongroom.domain.errors import ConflictError, InputError, StoreError
+from strongroom.domain.predicates import SLSA_TYPE
 from strongroom.domain.statement import Statement, Subject
 from strongroom.governance.artifacts import subjects_of
 from strongroom.governance.loader import Loaded
@@ -30,6 +32,7 @@ from strongroom.keys.trust import BUNDLE_TYPE, PROMOTION_TYPE, SEAL_TYPE
 from strongroom.registry.gather import COUNTED
 from strongroom.registry.statements import Move, Seal
 from strongroom.report import layout
+from strongroom.report.bills import BILL_TYPES, signed_bill
 from strongroom.storage.objects import read
 
 Extras = Mapping[str, bytes]
@@ -71,7 +74,11 @@ def choose(home: Home, loaded: Loaded, stage: Stage | None = None) -> Chosen:
         )
     about = frozenset(decided.statement.subjects)
     decision = Decision.from_statement(decided.statement)
-    records = [*_about(home, system, about), *_sealed(home, system, about)]
+    records = [
+        *_about(home, system, about),
+        *_sealed(home, system, about),
+        *_materials(home, system, about),
+    ]
     return Chosen(decision, decided.digest, tuple(records))
 
 
@@ -123,6 +130,17 @@ def _sealed(home: Home, system: str, about: frozenset[Subject]) -> Iterator[Reco
             yield record
     for record in home.records(PROMOTION_TYPE, system=system):
         if Move.from_statement(record.statement).version in versions:
+            yield record
+
+
+def _materials(home: Home, system: str, about: frozenset[Subject]) -> Iterator[Record]:
+    """The newest bills about these digests, and every provenance of this model."""
+    for kind in BILL_TYPES:
+        if (bill := signed_bill(home, system, about, kind)) is not None:
+            yield bill
+    model = next((s for s in about if s.name == "model"), None)
+    for record in home.records(SLSA_TYPE, system=system):
+        if model in record.statement.subjects:
             yield record
 
 

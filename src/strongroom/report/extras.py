@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from strongroom.assess.bom import Materials, build
-from strongroom.assess.pins import Pin, read_requirements
-from strongroom.assess.scanner import scan_file
 from strongroom.domain.decision import Decision, Stage
 from strongroom.domain.errors import StoreError
 from strongroom.domain.evidence import Evidence
+from strongroom.domain.predicates import CYCLONEDX_TYPE, SPDX_TYPE
 from strongroom.governance.applicability import applicable
-from strongroom.governance.artifacts import artifact_path, subjects_of
+from strongroom.governance.artifacts import subjects_of
 from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import Loaded
 from strongroom.home.home import Home
 from strongroom.registry.deciding import records_about
 from strongroom.report import layout
 from strongroom.report.audit import Chosen, Extras, newest_decision_about
+from strongroom.report.bills import BILL_TYPES, Bills, bills_of, document_in
 from strongroom.report.passport import Passport, compose
 from strongroom.report.render import documents
 
@@ -32,21 +31,12 @@ def passport_of(home: Home, loaded: Loaded, stage: Stage | None = None) -> Passp
 def bundle_extras(home: Home, loaded: Loaded, chosen: Chosen) -> Extras:
     """Passport and bill of materials of what the bundle is about."""
     passport = _compose(home, loaded, chosen.decision, chosen.decision.stage)
-    bill = bill_of_materials(loaded, _evidence(home, loaded))
-    return {**documents(passport), layout.BOM: bill}
+    return {**documents(passport), **_bills(home, loaded, chosen)}
 
 
-def bill_of_materials(loaded: Loaded, evidence: tuple[Evidence, ...]) -> bytes:
-    """The AI bill of materials (CycloneDX 1.7) with the figures of the evidence."""
-    system = loaded.system
-    pins: tuple[Pin, ...] = ()
-    if system.dependencies is not None:
-        path = artifact_path(loaded, "dependencies")
-        pins = read_requirements(path.read_bytes(), where=system.dependencies).pins
-    model = artifact_path(loaded, "model") if system.model else None
-    digests = {subject.name: subject.digest for subject in subjects_of(loaded)}
-    format_ = scan_file(model).format if model and model.is_file() else None
-    return build(Materials(system, digests, pins, evidence, format_))
+def current_bills(home: Home, loaded: Loaded) -> Bills:
+    """Of the folder as it is now, with the newest figures about exactly its digests."""
+    return bills_of(home, loaded, _evidence(home, loaded), home.clock())
 
 
 def write_passport(passport: Passport, folder: Path) -> tuple[Path, ...]:
@@ -59,6 +49,15 @@ def write_passport(passport: Passport, folder: Path) -> tuple[Path, ...]:
     except OSError as error:
         raise StoreError(f"cannot be written: {error.strerror}", where=str(folder)) from error
     return tuple(folder / name for name in made)
+
+
+def _bills(home: Home, loaded: Loaded, chosen: Chosen) -> Extras:
+    """As they were signed at the promotion; made now for what was never promoted."""
+    signed = {r.kind: document_in(r) for r in chosen.records if r.kind in BILL_TYPES}
+    if len(signed) == len(BILL_TYPES):
+        return {layout.BOM: signed[CYCLONEDX_TYPE], layout.SPDX: signed[SPDX_TYPE]}
+    bills = bills_of(home, loaded, _evidence(home, loaded), home.clock())
+    return {layout.BOM: bills.cyclonedx, layout.SPDX: bills.spdx}
 
 
 def _compose(home: Home, loaded: Loaded, decision: Decision | None, stage: Stage) -> Passport:

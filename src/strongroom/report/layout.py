@@ -2,12 +2,13 @@
 
 bundle.dsse.json             signed list of every file below, with digests
 bundle.leaf.json, .tlog-proof   its own line in the ledger, and the proof
-statements/<envelope>.dsse.json   evidence, approvals, waivers, decision, seal, promotion
+statements/<envelope>.dsse.json   evidence, approvals, waivers, decision, seal, promotion, bills
+                             of materials, provenance
 proofs/<envelope>.leaf.json, .tlog-proof   the line of each in the ledger, and the proof
 ledger/verifier-key, ledger/checkpoint
 policy.json                  the requirements in force, which the decision names by digest
 strongroom.yaml              the manifest that was decided about
-bom.cdx.json                 the AI bill of materials
+bom.cdx.json, bom.spdx.json  the AI bill of materials, as CycloneDX and as SPDX
 passport.html, passport.pdf  the same for people
 README.txt                   how to check all this
 """
@@ -28,6 +29,7 @@ VERIFIER_KEY: Final = "ledger/verifier-key"
 POLICY: Final = "policy.json"
 MANIFEST: Final = "strongroom.yaml"
 BOM: Final = "bom.cdx.json"
+SPDX: Final = "bom.spdx.json"
 README: Final = "README.txt"
 ENVELOPE_SUFFIX: Final = ".dsse.json"
 

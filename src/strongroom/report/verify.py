@@ -7,6 +7,7 @@
 4. The decision is about this manifest and follows from the evidence, approvals and waivers here
    by the policy here: it is made again and compared.
 5. What was sealed is what was decided about, and what was promoted is what was sealed.
+6. Bills of materials and provenance are about what was decided about.
 
 Each step says what it finds and goes on, so that one run names everything that is wrong.
 """
@@ -37,6 +38,7 @@ from strongroom.registry.gate import decide
 from strongroom.registry.gather import COUNTED, gather, vouch
 from strongroom.registry.statements import Action, Move, Seal
 from strongroom.report import layout
+from strongroom.report.verify_materials import FORMATS, Context, evidence_among, story_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ def verify_bundle(folder: Path, trust: TrustPolicy) -> Verification:
         decision = _decision(run, sound, believed, index.statement.predicate.get("decision"))
         if decision is not None:
             _registry(run, believed, decision)
+            _materials(run, sound, believed, decision[0])
     return Verification(run.checked, tuple(sorted(set(run.problems))), tuple(run.story))
 
 
@@ -315,6 +318,22 @@ def _registry(run: _Run, believed: list[_Believed], decided: tuple[Decision, Dig
             run.story.append(
                 f"{verb} {move.stage}{by} on {_day(signed.at)} by {' and '.join(signed.by)}."
             )
+
+
+def _materials(
+    run: _Run, sound: frozenset[str], believed: list[_Believed], decision: Decision
+) -> None:
+    """What is in it and how it was made, as far as the bundle says so."""
+    context = Context(
+        decision,
+        evidence_among(b.statement for b in believed),
+        {path: run.read(path) for path, _ in FORMATS.values() if path in sound},
+    )
+    for signed in believed:
+        with run.looking_at(signed.path):
+            told = story_of(signed.statement, context)
+            if told is not None:
+                run.story.append(told)
 
 
 def _digest(path: Path) -> Digest:

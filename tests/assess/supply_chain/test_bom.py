@@ -1,16 +1,28 @@
 """The bill of materials is valid, complete and reproducible."""
 
+import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from xml.etree import ElementTree as ET
 
 import pytest
 
-from strongroom.assess.bom import Materials, build, validate
-from strongroom.assess.pins import read_requirements
+from strongroom.assess.bom import (
+    Ancestor,
+    Materials,
+    Seen,
+    build,
+    build_spdx,
+    validate,
+    validate_spdx,
+)
+from strongroom.assess.pins import read_requirements, wanted_by
 from strongroom.domain.digests import Digest, sha256
 from strongroom.domain.errors import InputError, LimitError
-from strongroom.domain.evidence import CheckId, Evidence, Finding, Metric
+from strongroom.domain.evidence import CheckId, Curve, Evidence, Finding, Metric
 from strongroom.domain.outcome import Outcome
+from strongroom.domain.provenance import DECLARED, Commit, Item, Package, Provenance
 from strongroom.domain.statement import Subject
 from strongroom.testing.systems import make_workshop
 
@@ -29,6 +41,26 @@ def evidence(value=0.9):
         NOW,
         NOW,
         NOW,
+        (Curve("roc", "false", "true", ((0, 0), (0.5, 0.9), (1, 1)), ((0, 0), (0.8, 1), (1, 1))),),
+    )
+
+
+def provenance():
+    return Provenance(
+        "card-fraud",
+        ("python", "train.py"),
+        DIGEST,
+        (Item("data.train", DIGEST, (DECLARED,)), Item("notes.txt", DIGEST, ("observed",))),
+        (Item("model", DIGEST, (DECLARED,)),),
+        Commit("a" * 40, "https://git.example.com/fraud", ("train.py",)),
+        (Package("numpy", "2.4.6", None),),
+        {"python.version": "3.11.7"},
+        7,
+        NOW,
+        NOW,
+        0,
+        {"stdout": DIGEST},
+        {"native_reads_seen": False},
     )
 
 
@@ -38,7 +70,15 @@ def materials(tmp_path):
     names = ("model", "data.train", "data.test")
     digests = dict.fromkeys(names, DIGEST)
     system = make_workshop(tmp_path, rows=100).load().system
-    return Materials(system, digests, pins, (evidence(),), "lightgbm")
+    return Materials(
+        system,
+        digests,
+        pins,
+        (evidence(),),
+        "lightgbm",
+        Seen(provenance(), DIGEST),
+        Ancestor(sha256(b"before"), sha256(b"its model")),
+    )
 
 
 def test_the_strict_validator_accepts_it(materials):
@@ -59,6 +99,107 @@ def test_it_names_model_data_dependencies_figures_and_evidence(materials):
     assert {"ref": "model", "dependsOn": ["data.test", "data.train", "line-1:numpy"]} in bill[
         "dependencies"
     ]
+
+
+def test_the_card_draws_curves_and_says_family_limits_and_slices(materials):
+    (model,) = (c for c in json.loads(build(materials))["components"] if c["bom-ref"] == "model")
+    card = model["modelCard"]
+    assert card["modelParameters"]["architectureFamily"] == "gradient-boosted decision trees"
+    (drawing,) = card["quantitativeAnalysis"]["graphics"]["collection"]
+    drawn = base64.b64decode(drawing["image"]["content"]).decode()
+    assert ET.fromstring(drawn).tag.endswith("svg")
+    assert card["considerations"]["technicalLimitations"] == [
+        "performance.discrimination@1: recall is low at night"
+    ]
+    assert card["quantitativeAnalysis"]["performanceMetrics"][0]["slice"] == "n=1000; 95%"
+
+
+def test_pedigree_names_the_version_before_and_the_commit(materials):
+    pedigree = json.loads(build(materials))["components"][0]["pedigree"]
+    assert pedigree["ancestors"][0]["version"] == str(sha256(b"before"))
+    assert pedigree["commits"] == [{"uid": "a" * 40, "url": "https://git.example.com/fraud"}]
+    assert "other than the commit" in pedigree["notes"]
+
+
+def test_what_failed_is_claimed_against(materials):
+    said = json.loads(build(materials))["declarations"]
+    (claim,) = said["claims"]
+    assert claim["counterEvidence"] == ["evidence:performance.discrimination@1"]
+    assert said["attestations"][0]["map"][0]["conformance"]["score"] == 0
+
+
+def test_the_recorded_run_is_the_formulation(materials):
+    ((workflow,),) = (f["workflows"] for f in json.loads(build(materials))["formulation"])
+    assert workflow["steps"][0]["commands"] == [{"executed": "python train.py"}]
+    assert {"resource": {"ref": "data.train"}} in workflow["inputs"]
+    assert workflow["outputs"] == [{"type": "artifact", "resource": {"ref": "model"}}]
+    told = {p["name"]: p["value"] for p in workflow["properties"]}
+    assert told["strongroom:complete.native_reads_seen"] == "no"
+
+
+LOCKED = b"""numpy==2.4.6 --hash=sha256:%s
+    # via
+    #   -r in.txt
+    #   pandas
+pandas==3.0.0 --hash=sha256:%s
+    # via -r in.txt
+""" % (b"a" * 64, b"b" * 64)
+
+
+def test_packages_rest_on_what_the_lock_file_says_they_need(materials):
+    pins = read_requirements(LOCKED, where="r.txt").pins
+    assert wanted_by(LOCKED) == {"numpy": ("pandas",)}
+    locked = replace(materials, pins=pins, wanted_by=wanted_by(LOCKED))
+    assert {"ref": "line-5:pandas", "dependsOn": ["line-1:numpy"]} in json.loads(build(locked))[
+        "dependencies"
+    ]
+    validate(build(locked))
+    validate_spdx(build_spdx(locked, at=NOW))
+
+
+def spdx(materials):
+    graph = json.loads(build_spdx(materials, at=NOW))["@graph"]
+    return {e["spdxId"].rpartition(":")[2]: e for e in graph if "spdxId" in e}
+
+
+def test_spdx_says_the_same(materials):
+    found = spdx(materials)
+    assert found["document"]["name"] == "card-fraud"
+    model = found["model"]
+    assert model["type"] == "ai_AIPackage"
+    assert model["verifiedUsing"][0]["hashValue"] == DIGEST.hex
+    assert model["ai_limitation"] == "performance.discrimination@1: recall is low at night"
+    assert model["ai_metric"][0]["value"] == "0.9 [0.89, 0.91] (n=1000; 95%)"
+    assert found["model.trainedOn"]["to"] == [found["data.train"]["spdxId"]]
+    assert found["model.testedOn"]["to"] == [found["data.test"]["spdxId"]]
+    assert found["model.dependsOn"]["to"] == [found["line-1"]["spdxId"]]
+    assert found["data.train"]["dataset_confidentialityLevel"] == "green"
+    assert found["build"]["build_configSourceDigest"][0]["hashValue"] == "a" * 40
+    assert any(
+        str(evidence().to_statement().digest) in r["locator"][0] for r in model["externalRef"]
+    )
+
+
+def test_spdx_is_valid_by_its_own_model_and_the_same_each_time(materials):
+    validate_spdx(build_spdx(materials, at=NOW))
+    assert build_spdx(materials, at=NOW) == build_spdx(materials, at=NOW)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        (b'"trainedOn"', b'"learntOn"'),
+        (b'"ai_domain"', b'"ai_domains"'),
+        (b'"specVersion":"3.0.1"', b'"comment":"none"'),
+        (b':data.train"],"type"', b':nowhere"],"type"'),
+    ],
+    ids=["value", "property", "count", "reference"],
+)
+def test_spdx_that_breaks_the_model_is_refused(materials, was, becomes):
+    document = build_spdx(materials, at=NOW)
+    assert was in document
+    with pytest.raises(InputError):
+        validate_spdx(document.replace(was, becomes))
 
 
 def test_the_same_materials_give_the_same_bytes(materials):
