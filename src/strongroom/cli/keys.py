@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,8 @@ from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.canonical import parse_time, plain
 from strongroom.home.home import Home
 from strongroom.keys.trust import Role, TrustedKey
+from strongroom.registry import rotation
+from strongroom.registry.rotation import Rewrapped
 from strongroom.storage.files import write_file
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -106,6 +109,64 @@ def revoke(
 
 
 @app.command()
+def rotate(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A service: assessor, gate, registry.")
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option("--system", help="Only the versions of this system.")
+    ] = None,
+    home: HomeOption = HOME,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Rotate the keys that wrap sealed versions, or with NAME a service's signing key.
+
+    Nothing is encrypted anew: data keys are wrapped anew, and what wrapped them before is refused
+    where the key service can do that. Killed, run it again: it goes on where it was.
+    """
+    with Home.open(home) as opened:
+        if name is not None:
+            new = opened.rotate_key(name)
+            people.print(f"[green]rotated[/] {name}: key {new.key.key_id[:12]} signs from now on")
+            if form is Format.JSON:
+                write_json(_document(new))
+            return
+        _show(list(_told(rotation.rotate(opened, system), "rotated")), form)
+
+
+@app.command()
+def migrate(
+    to: Annotated[str, typer.Option("--to", metavar="URI", help="openbao:https://HOST/transit …")],
+    keep_old: Annotated[
+        bool, typer.Option("--keep-old", help="Leave the old wrapping keys where they are.")
+    ] = False,
+    home: HomeOption = HOME,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Wrap every version's key by another key service, then destroy the old wrapping keys."""
+    with Home.open(home) as opened:
+        moved = rotation.move(opened, to, keep_old=keep_old)
+        _show(list(_told(moved, "moved")), form)
+    people.print(f"set STRONGROOM_KMS={to} from now on", markup=False, soft_wrap=True)
+
+
+@app.command()
+def extend(
+    name: NameArgument,
+    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="From now on.")] = 730,
+    home: HomeOption = HOME,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Let a key sign for longer: the ledger's, which is never replaced."""
+    with Home.open(home) as opened:
+        key = opened.extend_key(name, timedelta(days=days))
+    if form is Format.JSON:
+        write_json(_document(key))
+    else:
+        people.print(f"[green]extended[/] {name} until {key.valid_until:%Y-%m-%d}")
+
+
+@app.command()
 def trust(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FILE", help="Write it there, not to stdout.")
@@ -120,6 +181,21 @@ def trust(
     else:
         write_file(to, data)
         people.print(f"trust policy written to {to}", markup=False)
+
+
+def _told(done: Iterator[Rewrapped], word: str) -> Iterator[Rewrapped]:
+    """Say each as it is done: a rotation may be long."""
+    for one in done:
+        rest = "" if one.retired else "; the key service keeps what wrapped it before"
+        people.print(f"[green]{word}[/] {one.system} {one.version.short}{rest}")
+        yield one
+
+
+def _show(done: list[Rewrapped], form: Format) -> None:
+    if form is Format.JSON:
+        write_json({"versions": plain(done)})
+    elif not done:
+        people.print("no version is sealed here, so there was nothing to do")
 
 
 def _document(key: TrustedKey) -> dict[str, object]:

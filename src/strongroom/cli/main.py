@@ -40,9 +40,12 @@ VERBS: Final = {
     "mlflow": "Bring a version of MLflow's model registry through the gate.",
     "sign": "Sign a model's files, so that any OMS verifier can check them.",
     "verify": "Check an audit bundle or a signed model, offline, trusting only what you name.",
+    "bom": "Write the AI bill of materials, as CycloneDX or SPDX.",
+    "diff": "Say what changed between two versions, in words.",
     "report": "Write the audit bundle or the engineer's passport.",
     "guard": "Judge what goes into a language model and comes out: allow, flag, mask, block.",
     "ledger": "Inspect and verify the transparency log.",
+    "access": "Who may do what here: roles and rules in Cedar.",
     "keys": "Make, list, rotate and revoke keys, and say who may sign what.",
 }
 """Each verb is `strongroom.cli.VERB` with a Typer application `app`."""
@@ -54,7 +57,8 @@ EXTRA_OF: Final = {
     ),
     **dict.fromkeys(("threadpoolctl", "xgboost"), "ml"),
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib", "typst"), "report"),
-    "cyclonedx": "bom",
+    **dict.fromkeys(("cyclonedx", "spdx_python_model"), "bom"),
+    "cedarpy": "policy",
     "regopy": "policy",
     **dict.fromkeys(("cleanlab", "detect_secrets", "packaging", "pip_audit", "requests"), "supply"),
     "psycopg": "postgres",

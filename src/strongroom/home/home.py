@@ -19,7 +19,7 @@ from strongroom.home import index
 from strongroom.home.key_uses import KeyUses
 from strongroom.home.keyring import Keyring, check_name, local_secret
 from strongroom.home.leaf import Leaf
-from strongroom.home.making import VALIDITY, Identity, make_home
+from strongroom.home.making import SERVICES, VALIDITY, Identity, make_home
 from strongroom.home.outbox import Outbox
 from strongroom.home.record import Record, load_record
 from strongroom.home.settings import Settings
@@ -196,6 +196,26 @@ class Home:
     def revoke_key(self, name: str, at: datetime) -> None:
         """Believe nothing that the key signed from `at` on, and log that."""
         self._stewardship.revoke(name, at, self.clock())
+
+    def rotate_key(self, name: str) -> TrustedKey:
+        """Give a service another signing key, and log that; see docs/rotate-keys.md.
+
+        Raises InputError for the ledger's key and for people's.
+        """
+        if name not in SERVICES or name == SIGNED_BY:
+            ledger = "the ledger's key is its name: a log with another key is another log"
+            person = f"{name} is no service of this home, and holds the key's passphrase"
+            raise InputError(
+                ledger if name == SIGNED_BY else person,
+                where=name,
+                fix="strongroom keys extend" if name == SIGNED_BY else "strongroom keys new",
+            )
+        return self._stewardship.rotate(name, self.clock())
+
+    def extend_key(self, name: str, by: timedelta) -> TrustedKey:
+        """Let a key sign until so long from now, and log that."""
+        now = self.clock()
+        return self._stewardship.extend(name, now + by, now)
 
     # --- records
 

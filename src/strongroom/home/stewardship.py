@@ -8,22 +8,27 @@ brought up; any other was written by somebody else, and is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from strongroom.domain.canonical import plain
 from strongroom.domain.digests import Digest, sha256
-from strongroom.domain.errors import IntegrityError
+from strongroom.domain.errors import IntegrityError, TrustError
 from strongroom.domain.statement import Statement, Subject
 from strongroom.home.keyring import POLICY, Keyring
 from strongroom.home.locks import held
+from strongroom.home.making import VALIDITY
 from strongroom.home.record import Record
 from strongroom.keys.dsse import pae
+from strongroom.keys.keypair import generate
 from strongroom.keys.trust import TrustedKey, TrustPolicy
 from strongroom.storage.objects import Objects, read
 
 KEY_EVENT_TYPE: Final = "urn:strongroom:key-event:v1"
+OVERLAP: Final = timedelta(minutes=5)
+"""For processes that had the old key open when it was replaced, and end what they were at."""
 SIGNED_BY: Final = "ledger"
 """The one key that every opening unlocks, so that nothing unsigned passes as a change."""
 
@@ -61,26 +66,58 @@ class Stewardship:
             policy = self._keyring.policy.revoke(name, at)
             self._change("revoke", policy, [k for k in policy.keys if k.name == name], now)
 
+    def rotate(self, name: str, now: datetime) -> TrustedKey:
+        """Give a service another key; what the old one signs is good for `OVERLAP` more.
+
+        The new private key lies beside the old one until the policy knows it: killed in between,
+        the next opening ends it or takes it back. Raises TrustError for a name without a key.
+        """
+        with held(self._lock):
+            policy = self._keyring.policy
+            old = _in_use(policy, name, now)
+            pair = generate()
+            self._keyring.save_next(name, pair)
+            new = replace(old, key=pair.public, valid_from=now, valid_until=now + VALIDITY)
+            last = replace(old, valid_until=min(old.valid_until, now + OVERLAP))
+            kept = tuple(last if key is old else key for key in policy.keys)
+            self._change("rotate", TrustPolicy((*kept, new)), [last, new], now)
+            self._keyring.settle_next(self._keyring.policy)
+        return new
+
+    def extend(self, name: str, until: datetime, now: datetime) -> TrustedKey:
+        """Let a key sign for longer. Raises TrustError for a name without a key in use."""
+        with held(self._lock):
+            policy = self._keyring.policy
+            old = _in_use(policy, name, now)
+            new = replace(old, valid_until=max(old.valid_until, until))
+            kept = tuple(new if key is old else key for key in policy.keys)
+            self._change("extend", TrustPolicy(kept), [new], now)
+        return new
+
     def settle(self, now: datetime) -> None:
         """Log a policy that is new; end a change that was cut short; refuse any other."""
         with held(self._lock):
-            newest = next(events := self._logged(), None)
-            found = self._keyring.policy_bytes
-            if newest is None:
-                policy = self._keyring.policy
-                self._change("create", policy, policy.keys, now)
-                return
-            self._check_signature(newest)
-            wanted = _policy_of(newest)
-            if found is not None and sha256(found) == wanted:
-                return
-            if found is not None and sha256(found) not in {_policy_of(e) for e in events}:
-                raise IntegrityError(
-                    "the trust policy is not the one that was logged last",
-                    where=POLICY,
-                    fix="restore it from a backup; change it by `strongroom keys` only",
-                )
-            self._keyring.write_policy(read(self._objects, wanted, where=POLICY))
+            self._settle(now)
+            self._keyring.settle_next(self._keyring.policy)
+
+    def _settle(self, now: datetime) -> None:
+        newest = next(events := self._logged(), None)
+        found = self._keyring.policy_bytes
+        if newest is None:
+            policy = self._keyring.policy
+            self._change("create", policy, policy.keys, now)
+            return
+        self._check_signature(newest)
+        wanted = _policy_of(newest)
+        if found is not None and sha256(found) == wanted:
+            return
+        if found is not None and sha256(found) not in {_policy_of(e) for e in events}:
+            raise IntegrityError(
+                "the trust policy is not the one that was logged last",
+                where=POLICY,
+                fix="restore it from a backup; change it by `strongroom keys` only",
+            )
+        self._keyring.write_policy(read(self._objects, wanted, where=POLICY))
 
     def _check_signature(self, event: Record) -> None:
         """By our own key, and not by what the policy says: the policy is what is in question."""
@@ -101,8 +138,15 @@ class Stewardship:
         self._keyring.write_policy(data)
 
 
+def _in_use(policy: TrustPolicy, name: str, now: datetime) -> TrustedKey:
+    for key in reversed(policy.keys):
+        if key.name == name and key.revoked_at is None and key.valid_until > now:
+            return key
+    raise TrustError(f"no key of {name} is in use", fix="list them: strongroom keys list")
+
+
 def key_event(action: str, keys: Sequence[TrustedKey], policy: Digest, at: datetime) -> Statement:
-    """`create`, `add` or `revoke`, said about the policy that results."""
+    """`create`, `add`, `revoke`, `rotate` or `extend`, said about the policy that results."""
     return Statement(
         KEY_EVENT_TYPE,
         (Subject(POLICY, policy),),

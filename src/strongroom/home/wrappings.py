@@ -85,7 +85,7 @@ class Shredding:
     @property
     def words(self) -> str:
         """When, by whom, why."""
-        done = "was shredded" if self.action == DESTROYED else "is being shredded since"
+        done = "was shredded at" if self.action == DESTROYED else "is being shredded since"
         at = f"{self.at:%Y-%m-%d %H:%M:%S} UTC"
         return f"{self.version.short} {done} {at} by {self.by}: {self.reason}"
 

@@ -116,7 +116,7 @@ class ServiceKms:
             raise KeyAccessError(
                 "wrapped by a key service of another kind",
                 where=self.uri,
-                fix="set STRONGROOM_KMS to the one that wrapped it: see `strongroom keys sealed`",
+                fix="set STRONGROOM_KMS to the one that wrapped it",
             )
         name, end = _text(wrapped, at)
         if not NAME.match(name):
