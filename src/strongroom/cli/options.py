@@ -17,6 +17,15 @@ HomeOption = Annotated[
         "--home", envvar="STRONGROOM_HOME", metavar="DIR", help="The store: evidence, keys, ledger."
     ),
 ]
+ActorOption = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        envvar="STRONGROOM_ACTOR",
+        metavar="NAME",
+        help="Who you are, where an access policy asks; STRONGROOM_KEY_PASSPHRASE opens your key.",
+    ),
+]
 HERE = Path()
 HOME = Path(".strongroom")
 MANIFEST = "strongroom.yaml"

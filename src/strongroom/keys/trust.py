@@ -40,6 +40,12 @@ REWRAP_TYPE: Final = "urn:strongroom:rewrap:v1"
 ROTATION_TYPE: Final = "urn:strongroom:rotation:v1"
 KEY_USE_TYPE: Final = "urn:strongroom:key-use:v1"
 SHRED_TYPE: Final = "urn:strongroom:shred:v1"
+ACCESS_TYPE: Final = "urn:strongroom:access:v1"
+"""The access policy that is in force from then on."""
+ACT_TYPE: Final = "urn:strongroom:act:v1"
+"""Somebody did what the access policy allows; signed by their own key."""
+REFUSAL_TYPE: Final = "urn:strongroom:refusal:v1"
+"""Somebody was refused; signed by the house, which does not need their help for that."""
 MODEL_TYPE: Final = "https://model_signing/signature/v1.0"
 """Of OpenSSF Model Signing: `keys/oms.py`."""
 MAX_KEYS: Final = 1000
@@ -68,6 +74,7 @@ class Role(StrEnum):
     MATERIALS = "materials"
     MODEL = "model"
     SHRED = "shred"
+    ACT = "act"
 
 
 ROLE_OF: Final = {
@@ -88,6 +95,9 @@ ROLE_OF: Final = {
     ROTATION_TYPE: Role.SEAL,
     KEY_USE_TYPE: Role.SEAL,
     SHRED_TYPE: Role.SHRED,
+    ACCESS_TYPE: Role.ACT,
+    ACT_TYPE: Role.ACT,
+    REFUSAL_TYPE: Role.DECISION,
 }
 """The role that signing a statement of each predicate type takes."""
 
