@@ -1,7 +1,8 @@
 """Content-addressed bytes: an object's name is the SHA-256 of what it holds.
 
-Write order: temporary file in the same folder tree, fsync, rename, fsync of the folder. So an
-object is there whole or not at all, whatever is killed and whenever.
+Here in a folder, by `cloud_objects` in a bucket. Write order in a folder: temporary file in the
+same tree, fsync, rename, fsync of the folder. So an object is there whole or not at all, whatever
+is killed and whenever.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from strongroom.storage.files import store_error, sync_folder, told
 
 ABANDONED: Final = 24 * 3600
 """Seconds after which a file that nobody finished is garbage."""
+BUCKETS: Final = ("s3", "gs", "az")
+"""Schemes of `cloud_objects`."""
 MAX_READ: Final = 64 * 1024 * 1024
 """Bytes that `read` takes into memory unless told otherwise."""
 
@@ -66,7 +69,7 @@ def read(objects: Objects, digest: Digest, *, where: str, limit: int = MAX_READ)
         raise IntegrityError(
             f"object {digest.short} holds other bytes than its name says",
             where=where,
-            fix="restore the objects folder from a backup, and find out who changed it",
+            fix="restore the object from a backup, and find out who changed it",
         )
     return data
 
@@ -158,10 +161,20 @@ def _copied(chunks: Iterable[bytes], target: IO[bytes]) -> Iterator[bytes]:
 
 
 def objects_from_uri(uri: str) -> Objects:
-    """The store that a URI names; `file:///path` or a bare path. Raises InputError, StoreError."""
+    """The store that a URI names: `file:///path`, a bare path, or a bucket.
+
+    Raises InputError, StoreError; MissingExtra for a bucket without the cloud extra.
+    """
     parts = urlsplit(uri)
     if parts.scheme == "file" and not parts.netloc:
         return FolderObjects(Path(unquote(parts.path)))
     if parts.scheme == "" and uri:
         return FolderObjects(Path(uri))
-    raise InputError(f"no object store for {uri!r}", fix="give file:///path/to/folder")
+    if parts.scheme in BUCKETS:
+        from strongroom.storage.cloud_objects import CloudObjects  # noqa: PLC0415  an extra
+
+        return CloudObjects.from_uri(uri)
+    raise InputError(
+        f"no object store of scheme {parts.scheme!r}",
+        fix="give file:///path/to/folder, s3://bucket/prefix, gs://… or az://…",
+    )
