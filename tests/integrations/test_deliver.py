@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import runpy
 import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import lightgbm
 import numpy as np
 import pytest
 import yaml
@@ -226,3 +228,24 @@ def test_the_command_in_each_template_delivers(released: Home, tmp_path: Path, n
     done = strongroom("deliver", uri, tmp_path / "models", "--home", released.folder)
     assert done.returncode == 0, done.stderr
     assert below(tmp_path / "models") == FILES
+
+
+def test_a_server_opens_what_stands_in_production_in_memory(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The example that a BentoML service calls, and that the docs print."""
+    program = TEMPLATES / "verified_model.py"
+    page = TEMPLATES.parents[1] / "docs" / "serve-verified.md"
+    assert program.read_text("utf-8").rstrip() in page.read_text("utf-8")
+    example = runpy.run_path(str(program))
+    rows = np.random.default_rng(7).normal(size=(60, 3))
+    settings = {"objective": "binary", "verbosity": -1, "num_threads": 1}
+    booster = lightgbm.train(settings, lightgbm.Dataset(rows, (rows[:, 0] > 0).astype(int)), 3)
+    loaded = make_release(tmp_path / "system")
+    (tmp_path / "system" / "model" / "model.txt").write_text(booster.model_to_string())
+    for stage in Stage:
+        decide(home, loaded, stage)
+        Registry(home).promote(loaded, stage)
+    monkeypatch.setenv("STRONGROOM_HOME", str(home.folder))
+    opened = example["production_model"]("fraud", "model/model.txt")
+    assert opened.predict(rows).tolist() == booster.predict(rows).tolist()

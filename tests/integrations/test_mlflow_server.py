@@ -42,6 +42,7 @@ from strongroom.integrations.mlflow_promote import Steps, check_out, promote  # 
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),
     pytest.mark.filterwarnings(  # MLflow's, about itself and its dependencies
         "ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning"
     ),
@@ -83,7 +84,7 @@ def start(folder: Path) -> Server:
         start_new_session=True,
     )
     url = f"http://127.0.0.1:{port}"
-    for _ in range(600):
+    for _ in range(2000):  # a busy machine starts it slowly
         try:
             with urllib.request.urlopen(f"{url}/health", timeout=5):
                 return Server(folder, url, process)

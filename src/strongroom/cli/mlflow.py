@@ -40,6 +40,25 @@ TrackingOption = Annotated[
 ]
 
 
+@app.command()
+def init(home: HomeOption = HOME) -> None:
+    """Make the home if there is none, and say how to start a tracking server on it.
+
+    Exit 0 the home is there, 2 it cannot be opened.
+    """
+    place = home.absolute()
+    Home.open(place, create=True).close()
+    people.print("[green]ready[/]; start the tracking server, where this home is, with")
+    people.print(
+        f"  STRONGROOM_HOME={place} mlflow server --no-serve-artifacts \\\n"
+        "    --backend-store-uri sqlite:///mlflow.db \\\n"
+        "    --registry-store-uri gated+sqlite:///mlflow.db \\\n"
+        f"    --default-artifact-root sealed://{place}/mlflow",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
 @app.command(name="open")
 def open_version(
     version: VersionArgument,

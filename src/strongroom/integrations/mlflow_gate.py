@@ -69,7 +69,7 @@ class Gated:
             require_promoted(_home(os.environ), found.name, source, stage)
 
 
-class GatedRestStore(Gated, RestStore):
+class GatedRestStore(Gated, RestStore):  # type: ignore[misc]
     """MLflow's registry behind a server, as one client sees it."""
 
 

@@ -7,5 +7,5 @@ from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 from strongroom.integrations.mlflow_gate import Gated
 
 
-class GatedSqlStore(Gated, SqlAlchemyStore):
+class GatedSqlStore(Gated, SqlAlchemyStore):  # type: ignore[misc]
     """What a tracking server opens for `gated+sqlite:///…` and its siblings."""

@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import tempfile
@@ -90,33 +89,37 @@ def opened_model(home: Home, loaded: Loaded, source: str) -> Iterator[Path]:
     They lie there only inside the block (a process that is killed leaves them, with mode 0700),
     unless the very same files were there before.
     """
-    place = parse_root(source)
-    if place.home.resolve() != home.folder.resolve():
-        raise InputError("the artifacts are sealed in another home", where=source)
-    if loaded.system.model is None:
-        raise InputError("the manifest declares no model", where=loaded.name)
-    target = loaded.folder.resolve() / loaded.system.model.path
-    if loaded.folder.resolve() not in target.resolve().parents:
-        raise InputError("the model's place is outside the folder", where=str(target))
-    artifacts = Artifacts.at(home, place.root)
-    holding = artifacts.freeze()
-    if target.exists():
-        if digest_artifact(target) != holding.tree(artifacts.inner):
-            raise InputError("the model's place is taken", where=str(target), fix="move it away")
-        yield target
-        return
+    target = _place(loaded)
+    was_there = target.exists()
     try:
-        _open(artifacts, holding, target)
-        yield target
+        yield check_out(home, loaded, source)
     finally:
-        shutil.rmtree(target, ignore_errors=True)
+        if not was_there:
+            shutil.rmtree(target, ignore_errors=True)
 
 
 def check_out(home: Home, loaded: Loaded, source: str) -> Path:
     """As `opened_model`, for good: whoever asked removes it."""
-    with contextlib.ExitStack() as stack:
-        target = stack.enter_context(opened_model(home, loaded, source))
-        stack.pop_all()
+    place, target = parse_root(source), _place(loaded)
+    if place.home.resolve() != home.folder.resolve():
+        raise InputError("the artifacts are sealed in another home", where=source)
+    artifacts = Artifacts.at(home, place.root)
+    holding = artifacts.freeze()
+    if not target.exists():
+        _open(artifacts, holding, target)
+    elif digest_artifact(target) != holding.tree(artifacts.inner):
+        raise InputError("the model's place is taken", where=str(target), fix="move it away")
+    return target
+
+
+def _place(loaded: Loaded) -> Path:
+    """Where the manifest has its model; it need not be there."""
+    if loaded.system.model is None:
+        raise InputError("the manifest declares no model", where=loaded.name)
+    root = loaded.folder.resolve()
+    target = root / loaded.system.model.path
+    if root not in target.resolve().parents:
+        raise InputError("the model's place is outside the folder", where=str(target))
     return target
 
 

@@ -43,7 +43,7 @@ from strongroom.integrations.plaintext import PlainFolder, loading
 MLMODEL = "MLmodel"
 
 
-class SealedArtifactRepository(ArtifactRepository):
+class SealedArtifactRepository(ArtifactRepository):  # type: ignore[misc]
     """Artifacts of one run or model, sealed. A home is opened for each call and closed after it."""
 
     def __init__(

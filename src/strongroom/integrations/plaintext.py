@@ -16,6 +16,7 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - not a temporary file of a fixed name
@@ -58,13 +59,11 @@ class PlainFolder:
 
 def loading() -> bool:
     """Whether a `load_model` of MLflow waits for the files: it needs them until it returns."""
-    frame = sys._getframe()  # noqa: SLF001 - the public way, inspect.stack, reads source files
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001 - inspect.stack reads source files
     while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if frame.f_code.co_name == "load_model" and str(module).startswith("mlflow."):
+        module = str(frame.f_globals.get("__name__", ""))
+        if frame.f_code.co_name == "load_model" and module.startswith("mlflow."):
             return True
-        if frame.f_back is None:
-            return False
         frame = frame.f_back
     return False
 
