@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from strongroom.cli.leave import ask_leave
 from strongroom.cli.options import (
     HERE,
     HOME,
@@ -18,6 +19,7 @@ from strongroom.cli.options import (
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.decision import Approval, Stage
 from strongroom.domain.errors import InputError
+from strongroom.governance.access.policy import Action
 from strongroom.governance.loader import load_manifest
 from strongroom.home.home import Home
 from strongroom.registry.deciding import candidate_of
@@ -45,6 +47,7 @@ def approve(
             f"{key} trained this model and may not approve it", fix="ask somebody else to approve"
         )
     with Home.open(home) as opened:
+        ask_leave(opened, key, Action.APPROVE, loaded, stage)
         now = opened.clock()
         approval = Approval(
             candidate.system,

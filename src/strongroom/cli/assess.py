@@ -18,13 +18,15 @@ from strongroom.assess.home_store import HomeStore
 from strongroom.assess.runner import Assessed, Plan
 from strongroom.assess.thresholds import figure
 from strongroom.cli.assess_progress import Bars
+from strongroom.cli.leave import ask_leave
 from strongroom.cli.listing import below, entry
-from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
+from strongroom.cli.options import HERE, HOME, ActorOption, FolderArgument, HomeOption, manifest_in
 from strongroom.cli.output import write_json
 from strongroom.domain.canonical import canonical
 from strongroom.domain.decision import Stage
 from strongroom.domain.errors import InputError
 from strongroom.domain.outcome import Outcome
+from strongroom.governance.access.policy import Action
 from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import MANIFEST, load_manifest
 from strongroom.home.home import Home
@@ -70,6 +72,7 @@ def assess(
     write: Annotated[
         Path | None, typer.Option("--write", metavar="DIR", help="Also write all formats there.")
     ] = None,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: Annotated[
         Output, typer.Option("--format", help="json, sarif and junit go to stdout, alone.")
@@ -85,6 +88,7 @@ def assess(
     cores = len(os.sched_getaffinity(0))
     plan = Plan(seed=seed, jobs=jobs or cores, cores=cores, time_limit=time_limit, fresh=fresh)
     with Home.open(home, create=True) as opened, Bars() as bars:
+        ask_leave(opened, actor, Action.ASSESS, loaded, to)
         assessed = run_required(
             loaded,
             catalog,

@@ -8,11 +8,21 @@ from typing import Annotated
 
 import typer
 
+from strongroom.cli.leave import ask_leave
 from strongroom.cli.listing import below, entry
-from strongroom.cli.options import HERE, HOME, MANIFEST, FolderArgument, HomeOption, manifest_in
+from strongroom.cli.options import (
+    HERE,
+    HOME,
+    MANIFEST,
+    ActorOption,
+    FolderArgument,
+    HomeOption,
+    manifest_in,
+)
 from strongroom.cli.output import people, write_json
 from strongroom.domain.decision import Stage, Verdict
 from strongroom.domain.outcome import Outcome
+from strongroom.governance.access.policy import Action
 from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import load_manifest
 from strongroom.governance.standing import Item, Standing, outlined, standing
@@ -36,6 +46,7 @@ class GateFormat(StrEnum):
 def gate(
     to: Annotated[Stage, typer.Option("--to", help="The stage to enter.")],
     folder: FolderArgument = HERE,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     framework: Annotated[
         list[str] | None,
@@ -59,6 +70,7 @@ def gate(
     for name in framework or ():
         standing(name, catalog, ())  # an unknown name is refused before anything is decided
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.GATE, loaded, to)
         decided = put_before_gate(opened, loaded, to, catalog, opened.clock())
     stood = {name: standing(name, catalog, decided.decision.reasons) for name in framework or ()}
     match form:

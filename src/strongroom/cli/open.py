@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from strongroom.cli.options import HOME, HomeOption
+from strongroom.cli.leave import ask_leave
+from strongroom.cli.options import HOME, ActorOption, HomeOption
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.decision import Stage
 from strongroom.domain.digests import Digest
 from strongroom.domain.errors import InputError
+from strongroom.governance.access.policy import Action
 from strongroom.home.home import Home
 from strongroom.registry.registry import Registry
 
@@ -29,6 +31,7 @@ def open_version(
         Path | None,
         typer.Option("--to", metavar="DIR", help="Write the plaintext there; else nowhere."),
     ] = None,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
 ) -> None:
@@ -40,6 +43,7 @@ def open_version(
         raise InputError("which version?", fix="give either --stage or --version")
     which = stage or Digest.parse(version or "")
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.OPEN, system, stage)
         found = Registry(opened).open(system, which)
     written = found.write(to) if to is not None else ()
     if form is Format.JSON:

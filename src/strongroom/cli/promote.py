@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
+from strongroom.cli.leave import ask_leave
+from strongroom.cli.options import HERE, HOME, ActorOption, FolderArgument, HomeOption, manifest_in
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.canonical import plain
 from strongroom.domain.decision import Stage
+from strongroom.governance.access.policy import Action
 from strongroom.governance.loader import load_manifest
 from strongroom.home.home import Home
 from strongroom.report.promotion import promote as promote_with_bills
@@ -21,6 +23,7 @@ app = typer.Typer(add_completion=False)
 def promote(
     to: Annotated[Stage, typer.Option("--to", help="The stage to enter.")],
     folder: FolderArgument = HERE,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
 ) -> None:
@@ -30,6 +33,7 @@ def promote(
     """
     loaded = load_manifest(manifest_in(folder))
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.PROMOTE, loaded, to)
         move = promote_with_bills(opened, loaded, to).move
     if form is Format.JSON:
         write_json(plain(move))

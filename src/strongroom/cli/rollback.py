@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
-from strongroom.cli.options import HOME, HomeOption
+from strongroom.cli.leave import ask_leave
+from strongroom.cli.options import HOME, ActorOption, HomeOption
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.canonical import plain
 from strongroom.domain.decision import Stage
+from strongroom.governance.access.policy import Action
 from strongroom.home.home import Home
 from strongroom.registry.registry import Registry
 
@@ -20,6 +22,7 @@ app = typer.Typer(add_completion=False)
 def rollback(
     system: Annotated[str, typer.Argument(help="As its manifest names it.")],
     stage: Annotated[Stage, typer.Option("--stage", help="The stage to roll back.")],
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
 ) -> None:
@@ -28,6 +31,7 @@ def rollback(
     Exit 0 rolled back, 1 nothing to go back to, 2 could not tell.
     """
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.ROLLBACK, system, stage)
         move = Registry(opened).rollback(system, stage)
     if form is Format.JSON:
         write_json(plain(move))

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
+from strongroom.cli.leave import ask_leave
 from strongroom.cli.listing import below, entry
-from strongroom.cli.options import HERE, HOME, HomeOption, manifest_in
+from strongroom.cli.options import HERE, HOME, ActorOption, HomeOption, manifest_in
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.decision import Decision, Stage, Verdict
 from strongroom.domain.errors import InputError
+from strongroom.governance.access.policy import Action
 from strongroom.governance.loader import load_manifest
 from strongroom.governance.rego import FOLDER, as_required, load_rules, read_rule_file
 from strongroom.home.home import Home
@@ -30,9 +32,10 @@ def rules() -> None:
 
 
 @app.command()
-def add(files: RuleFiles, home: HomeOption = HOME) -> None:
+def add(files: RuleFiles, actor: ActorOption = "", home: HomeOption = HOME) -> None:
     """Put rules in force: from now on every decision of this home asks them, and keeps them."""
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.RULES)
         folder = opened.folder / FOLDER
         known = {rule.id for rule in load_rules(folder)}
         with told(folder):
@@ -59,9 +62,14 @@ def list_rules(home: HomeOption = HOME, form: FormatOption = Format.TEXT) -> Non
 
 
 @app.command()
-def remove(name: Annotated[str, typer.Argument(metavar="ID")], home: HomeOption = HOME) -> None:
+def remove(
+    name: Annotated[str, typer.Argument(metavar="ID")],
+    actor: ActorOption = "",
+    home: HomeOption = HOME,
+) -> None:
     """Take a rule out of force; decisions made with it keep it."""
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.RULES)
         path = opened.folder / FOLDER / f"{name}.rego"
         if name not in {rule.id for rule in load_rules(path.parent)}:
             raise InputError(f"no rule {name} is in force", fix="see `strongroom rules list`")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from strongroom.cli.leave import ask_leave
 from strongroom.cli.options import (
     HERE,
     HOME,
@@ -18,6 +19,7 @@ from strongroom.cli.options import (
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.decision import Stage, Waiver
 from strongroom.domain.errors import InputError
+from strongroom.governance.access.policy import Action
 from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import load_manifest
 from strongroom.governance.rego import FOLDER as RULES
@@ -56,6 +58,7 @@ def waive(
         waiver = Waiver(
             candidate.system, known, candidate.subjects, owner, reason.strip(), now, end
         )
+        ask_leave(opened, owner, Action.WAIVE, loaded)
         record = opened.record(waiver.to_statement(), owner, passphrase=key_passphrase())
     if form is Format.JSON:
         write_json({"waiver": record.digest, "system": candidate.system, "requirement": known})
