@@ -211,7 +211,7 @@ def test_a_copy_of_everything_taken_before_opens_nowhere_after(home, tmp_path, k
     with opener(copy) as old:
         registry = Registry(old)
         assert registry.open("fraud", kept.version).files["model/model.bin"] == b"to be kept"
-        with pytest.raises(KeyAccessError, match="key version-.* was destroyed"):
+        with pytest.raises(KeyAccessError, match=r"key version-.* was destroyed"):
             registry.open("fraud", gone.version)
         for wrapping in wrappings:
             with pytest.raises(StrongroomError):
@@ -239,7 +239,7 @@ def test_not_even_root_gets_a_shredded_key_from_openbao(tmp_path, bao, monkeypat
             by="sue",
             reason=WHY,
         )
-        with pytest.raises(Exception, match="None|404|not found"):
+        with pytest.raises(Exception, match=r"None|404|not found"):
             transit.read_key(**ask)
         transit.create_key(**ask)  # root may make a key of that name: it is another key
         with pytest.raises(StrongroomError):
