@@ -20,7 +20,9 @@ from strongroom.assess.scanner.many import scan_many
 from strongroom.assess.scanner.report import FileReport, Hazard, Rating, printable
 from strongroom.assess.scanner.stream import Limits
 from strongroom.assess.scanner.walk import files_under
+from strongroom.cli.options import HOME, HomeOption
 from strongroom.cli.output import people, write_json
+from strongroom.cli.scan_surroundings import checked_mirror, surrounded
 
 app = typer.Typer(add_completion=False)
 STYLE = {
@@ -68,15 +70,29 @@ def scan(
     time_limit: Annotated[
         float, typer.Option("--time-limit", min=1, metavar="SECONDS", help="For each file.")
     ] = Limits().seconds,
+    advisories: Annotated[
+        Path | None,
+        typer.Option("--advisories", metavar="MIRROR", help="Hold lists of packages against it."),
+    ] = None,
+    max_age: Annotated[
+        float, typer.Option("--max-age", min=0, metavar="DAYS", help="Older mirrors are refused.")
+    ] = 7.0,
+    licences: Annotated[
+        Path | None,
+        typer.Option("--licences", metavar="FILE", help="Licences that packages may have."),
+    ] = None,
+    home: HomeOption = HOME,
 ) -> None:
-    """Read model files as data and say what loading them would do. Nothing is loaded or run.
+    """Read models, and what surrounds them, as data. Nothing is loaded or run.
 
     Exit 0 nothing found, 1 something to block (or to review, with --fail-on review), 2 something
     could not be judged, or nothing was looked at.
     """
     started = datetime.now(UTC)
     files = list(files_under(paths))
+    mirror = None if advisories is None else checked_mirror(advisories, home, max_age, started)
     reports = _scan(files, jobs or os.cpu_count() or 1, Limits(seconds=time_limit))
+    reports = surrounded(reports, mirror, licences)
     _print(reports, form, started)
     raise typer.Exit(exit_code(reports, fail_on))
 

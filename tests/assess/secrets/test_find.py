@@ -56,7 +56,9 @@ def test_the_place_is_that_of_the_value():
 @pytest.mark.parametrize(
     "text",
     [
-        "\n".join(f"    --hash=sha256:{hashlib.sha256(bytes([n])).hexdigest()} \\" for n in range(99)),
+        "\n".join(
+            f"    --hash=sha256:{hashlib.sha256(bytes([n])).hexdigest()} \\" for n in range(99)
+        ),
         "\n".join(hashlib.sha1(bytes([n])).hexdigest() + f" file{n}.py" for n in range(99)),
         '"image/png": "' + base64.b64encode(random.Random(3).randbytes(60_000)).decode() + '"',
         "\n".join(base64.b64encode(random.Random(n).randbytes(57)).decode() for n in range(2_000)),
@@ -66,7 +68,17 @@ def test_the_place_is_that_of_the_value():
         "API_KEY=<your-api-key-1>\nSECRET_KEY=changeme123\nDB_PASSWORD=${DB_PASSWORD}",
         "uuid = '123e4567-e89b-12d3-a456-426614174000'",
     ],
-    ids=["lock", "objects", "image", "weights", "tokenizer", "npm", "environment", "example", "uuid"],
+    ids=[
+        "lock",
+        "objects",
+        "image",
+        "weights",
+        "tokenizer",
+        "npm",
+        "environment",
+        "example",
+        "uuid",
+    ],
 )
 def test_digests_images_and_placeholders_are_no_secrets(text):
     assert find_secrets(text) == ()

@@ -1,6 +1,7 @@
 """Payloads that lie in a model as data.
 
-Nothing loads them while the model loads, and no model needs them. Bytes and long texts are looked into where they begin like a pickle, plain or packed.
+Nothing loads them while the model loads, and no model needs them. Bytes and long texts are looked
+into where they begin like a pickle, plain or packed.
 """
 
 from __future__ import annotations

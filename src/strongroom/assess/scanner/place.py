@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from strongroom.assess.scanner.report import Hazard, Rating
-from strongroom.assess.scanner.stream import Budget, Stream
+from strongroom.assess.scanner.stream import Bomb, Budget, Stream
 from strongroom.domain.errors import LimitError
 from strongroom.domain.outcome import Severity
 
@@ -43,7 +43,7 @@ class Place:
         Raises LimitError when containers are nested too deeply.
         """
         if self.depth >= self.budget.limits.depth:
-            raise LimitError(f"containers nested more than {self.budget.limits.depth} deep")
+            raise Bomb(f"containers nested more than {self.budget.limits.depth} deep")
         member = f"{self.member}!{name}" if self.member else name
         there = replace(self, member=member, depth=self.depth + 1)
         scanned = (read or self.inner)(stream, there)
@@ -67,6 +67,14 @@ def unjudged(
 
 def over(error: LimitError) -> Hazard:
     """A limit was passed: what was found before stands, the rest is not judged."""
+    if isinstance(error, Bomb):
+        return odd(
+            "limit.bomb",
+            error.what,
+            attack="resource_exhaustion",
+            references=("CWE-409",),
+            rating=Rating.BLOCK,
+        )
     return unjudged("limit", f"not judged to the end: {error.what}")
 
 

@@ -32,6 +32,10 @@ class Limits:
     """Unpacked bytes held in memory before they go to a temporary file."""
 
 
+class Bomb(LimitError):
+    """Grows or nests as no model does: made to exhaust whoever unpacks it."""
+
+
 class Budget:
     """What is left of the limits while one file is scanned."""
 

@@ -20,7 +20,8 @@ from strongroom.assess.scanner.formats.compressed import (
     deflate,
     zstandard,
 )
-from strongroom.assess.scanner.stream import CHUNK, Budget, Seekable, Stream, Truncated
+from strongroom.assess.scanner.formats.ziplzma import ZipLzma
+from strongroom.assess.scanner.stream import CHUNK, Bomb, Budget, Seekable, Stream, Truncated
 from strongroom.domain.errors import LimitError
 
 _TAIL: Final = 22 + 65535 + 20
@@ -29,7 +30,12 @@ _EOCD64: Final = struct.Struct("<4sQ2H2L4Q")
 _CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
 _LOCAL: Final = struct.Struct("<4s5H3L2H")
 STORED: Final = 0
-_METHODS: Final[dict[int, Callable[[], Decompressor]]] = {8: deflate, 12: bzip2, 93: zstandard}
+_METHODS: Final[dict[int, Callable[[], Decompressor]]] = {
+    8: deflate,
+    12: bzip2,
+    14: ZipLzma,
+    93: zstandard,
+}
 RATIO_FROM: Final = 64 * 2**20
 LISTING: Final = 32 * 2**20
 """Longest directory, in bytes."""
@@ -255,7 +261,7 @@ class Member:
         self._budget.unpacked(count)
         ratio = self._budget.limits.ratio
         if self._out > RATIO_FROM and self._out > ratio * max(self._at - self._start, 1):
-            raise LimitError(f"unpacks to more than {ratio} times its size")
+            raise Bomb(f"unpacks to more than {ratio} times its size")
 
 
 def open_member(

@@ -15,14 +15,28 @@ except ImportError:  # before Python 3.14
 
 from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
 from strongroom.assess.scanner.report import Hazard
-from strongroom.assess.scanner.stream import CHUNK, Budget, Raw, Stream
-from strongroom.domain.errors import LimitError
+from strongroom.assess.scanner.stream import CHUNK, Bomb, Budget, Raw, Stream
+
+try:  # a small native library; without it lz4 files are `unknown`, with a word on why
+    from lz4.frame import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
+        LZ4FrameDecompressor,
+    )
+except ImportError:
+    LZ4FrameDecompressor = None
 
 LZMA_MEMORY: Final = 128 * 2**20
 """Dictionary that an xz or lzma header may ask for, in bytes."""
 RATIO_FROM: Final = 64 * 2**20
 """Unpacked bytes from which on the ratio counts: headers and runs of zeros are no bomb."""
-ERRORS: Final = (zlib.error, lzma.LZMAError, zstd.ZstdError, OSError, EOFError, ValueError)
+ERRORS: Final = (
+    zlib.error,
+    lzma.LZMAError,
+    zstd.ZstdError,
+    OSError,
+    EOFError,
+    ValueError,
+    RuntimeError,
+)
 """What decompressors raise at damaged data."""
 
 
@@ -75,7 +89,11 @@ class _Block:
     """bz2's, lzma's and zstd's objects."""
 
     def __init__(
-        self, made: bz2.BZ2Decompressor | lzma.LZMADecompressor | zstd.ZstdDecompressor
+        self,
+        made: bz2.BZ2Decompressor
+        | lzma.LZMADecompressor
+        | zstd.ZstdDecompressor
+        | LZ4FrameDecompressor,
     ) -> None:
         self._object = made
 
@@ -85,7 +103,7 @@ class _Block:
 
     @property
     def unused_data(self) -> bytes:
-        return self._object.unused_data
+        return self._object.unused_data or b""
 
     @property
     def waiting(self) -> bool:
@@ -120,7 +138,7 @@ def xz() -> Decompressor:
     return _Block(lzma.LZMADecompressor(memlimit=LZMA_MEMORY))
 
 
-CODECS: Final[dict[str, tuple[tuple[bytes, ...], Callable[[], Decompressor]]]] = {
+CODECS: dict[str, tuple[tuple[bytes, ...], Callable[[], Decompressor]]] = {
     "gzip": ((b"\x1f\x8b",), lambda: _Zlib(31)),
     "zlib": ((b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"), lambda: _Zlib(15)),
     "bzip2": ((b"BZh",), bzip2),
@@ -128,6 +146,9 @@ CODECS: Final[dict[str, tuple[tuple[bytes, ...], Callable[[], Decompressor]]]] =
     "lzma": ((b"\x5d\x00\x00",), xz),
     "zstd": ((b"\x28\xb5\x2f\xfd",), zstandard),
 }
+LZ4_MAGIC: Final = b"\x04\x22\x4d\x18"
+if LZ4FrameDecompressor is not None:
+    CODECS["lz4"] = ((LZ4_MAGIC,), lambda: _Block(LZ4FrameDecompressor()))
 """Name to magic numbers and decompressor."""
 
 
@@ -191,7 +212,7 @@ class Unpacked:
         self._budget.unpacked(count)
         ratio = self._budget.limits.ratio
         if self._out > RATIO_FROM and self._out > ratio * max(self._in, 1):
-            raise LimitError(f"unpacks to more than {ratio} times its size")
+            raise Bomb(f"unpacks to more than {ratio} times its size")
 
 
 def codec_of(head: bytes) -> str | None:

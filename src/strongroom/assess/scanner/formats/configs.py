@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
+from strongroom.assess.scanner.formats.huggingface import judge_parts, judge_strings
 from strongroom.assess.scanner.formats.jinja import judge_template
 from strongroom.assess.scanner.formats.keras import judge_config
 from strongroom.assess.scanner.jsons import NotJson, dicts, parse
@@ -87,6 +88,8 @@ def _bundled(document: Any) -> Iterator[Hazard]:
                 references=_REMOTE,
                 rating=Rating.BLOCK,
             )
+        yield from judge_strings(path, node)
+        yield from judge_parts(node)
         for template in _templates(node.get("chat_template")):
             yield from judge_template(template, f"{path}.chat_template".strip("."))
 

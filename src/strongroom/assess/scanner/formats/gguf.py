@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from strongroom.assess.scanner.formats.jinja import judge_template
 from strongroom.assess.scanner.place import Place, Scanned, odd, unjudged
-from strongroom.assess.scanner.report import Hazard
+from strongroom.assess.scanner.report import Hazard, Rating
 from strongroom.assess.scanner.stream import Stream, Truncated
 
 _SIZES: Final = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
@@ -16,6 +16,10 @@ _STRING, _ARRAY = 8, 9
 TEXT: Final = 1 << 20
 """Longest string that is kept."""
 PAIRS: Final = 1 << 20
+"""Pairs of metadata, and tensors."""
+DIMENSIONS: Final = 4
+ABSURD: Final = 1 << 48
+"""Bytes or elements that nothing on a disk has."""
 
 
 def scan(stream: Stream, _place: Place) -> Scanned:
@@ -24,25 +28,50 @@ def scan(stream: Stream, _place: Place) -> Scanned:
     version = _number(stream, "<I")
     if version not in (2, 3):
         return Scanned("gguf", (unjudged("gguf.version", f"version {version} is not known"),))
-    _tensors, pairs = _number(stream, "<Q"), _number(stream, "<Q")
+    tensors, pairs = _number(stream, "<Q"), _number(stream, "<Q")
     hazards: list[Hazard] = []
-    if pairs > PAIRS:
-        return Scanned("gguf", (_broken(stream),))
     try:
+        _sound(max(tensors, pairs) <= PAIRS)
         for _ in range(pairs):
             hazards.extend(_pair(stream))
+        for _ in range(tensors):
+            _tensor(stream)
+    except _Absurd:
+        hazards.append(_corrupting(stream))
     except Truncated:
-        hazards.append(_broken(stream))
+        hazards.append(unjudged("gguf.broken", "the file ends too early", offset=stream.tell()))
     return Scanned("gguf", tuple(hazards))
 
 
-def _broken(stream: Stream) -> Hazard:
+class _Absurd(Exception):
+    """A number that no writer would write: made to overflow whoever computes with it."""
+
+
+def _sound(holds: bool) -> None:  # noqa: FBT001 - reads as a claim
+    if not holds:
+        raise _Absurd
+
+
+def _tensor(stream: Stream) -> None:
+    """One tensor's description; ggml allows four dimensions and 64 bytes of name."""
+    _text(stream)
+    dimensions = _number(stream, "<I")
+    _sound(dimensions <= DIMENSIONS)
+    elements = 1
+    for _ in range(dimensions):
+        elements *= _number(stream, "<Q")
+    _number(stream, "<I")
+    _sound(max(elements, _number(stream, "<Q")) < ABSURD)
+
+
+def _corrupting(stream: Stream) -> Hazard:
     return odd(
-        "gguf.broken",
-        "the metadata does not hold together: lengths reach beyond the file",
+        "gguf.corrupting",
+        "announces sizes beyond any file, which overflow in loaders",
         offset=stream.tell(),
         attack="memory_corruption",
-        references=("CVE-2024-21802", "CWE-190"),
+        references=("CVE-2024-21802", "CVE-2024-21836", "CWE-190"),
+        rating=Rating.BLOCK,
     )
 
 
@@ -60,6 +89,7 @@ def _value(stream: Stream, kind: int, depth: int) -> Any:
         if depth > 4:
             raise Truncated
         inner, count = _number(stream, "<I"), _number(stream, "<Q")
+        _sound(count < ABSURD)
         if inner in _SIZES:
             stream.skip(_SIZES[inner] * count)
             return None
@@ -76,6 +106,7 @@ def _value(stream: Stream, kind: int, depth: int) -> Any:
 
 def _text(stream: Stream) -> str:
     length = _number(stream, "<Q")
+    _sound(length < ABSURD)
     data = stream.take(min(length, TEXT))
     if length > TEXT:
         stream.skip(length - TEXT)

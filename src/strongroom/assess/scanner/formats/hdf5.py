@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from strongroom.assess.scanner.formats.hunt import Hunt
 from strongroom.assess.scanner.formats.keras import judge_config
 from strongroom.assess.scanner.jsons import MAX_BYTES
 from strongroom.assess.scanner.place import Place, Scanned, odd
@@ -59,9 +60,11 @@ class _Braces:
 def scan(stream: Stream, place: Place) -> Scanned:
     """Find every configuration and judge it."""
     found: dict[str, Hazard] = {}
+    hunt = Hunt(place)
     window = b""
     while data := stream.read(CHUNK):
         window += data
+        hunt.feed(window, stream.tell() - len(window))
         while match := _START.search(window):
             place.budget.tick()
             start = stream.tell() - len(window) + match.start()
@@ -69,7 +72,8 @@ def scan(stream: Stream, place: Place) -> Scanned:
             for hazard in _judge(text, start):
                 found.setdefault(f"{hazard.rule}{hazard.call}", hazard)
         window = window[-LONGEST_START:]
-    return Scanned("keras-h5" if found else "hdf5", tuple(found.values()))
+    name = "keras-h5" if found else "hdf5"
+    return Scanned(name, (*found.values(), *hunt.found.values()))
 
 
 def _document(window: bytes, stream: Stream) -> tuple[bytes, bytes]:

@@ -18,7 +18,7 @@ _JOINED: Final = re.compile(
     r"""["']_+["']\s*[~*+]|["'](_{1,2}|\\x5f|\\u005f|%c%c)[^"']*["']\s*(~|\|)|\\x5f\\x5f|\\137"""
 )
 _REACH: Final = re.compile(
-    r"\b(popen|subprocess|os\s*\.\s*(system|popen|environ)|eval\s*\(|exec\s*\(|__import__|importlib|"
+    r"\b(getattr\s*\(|chr\s*\(\s*95|popen|subprocess|os\s*\.\s*(system|popen|environ)|eval\s*\(|exec\s*\(|__import__|importlib|"
     r"lipsum|cycler|joiner|_TemplateReference__context|url_for|get_flashed_messages|"
     r"request\s*\.\s*application|config\s*\.\s*from)\b"
 )

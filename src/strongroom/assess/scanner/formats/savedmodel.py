@@ -33,8 +33,28 @@ _OPERATORS: Final = {
     "BigQueryReader": ("reads from the network", "network"),
     "WriteGraphSummary": ("writes files", "file_access"),
     "CreateSummaryFileWriter": ("writes files", "file_access"),
+    "WholeFileReader": ("reads any file", "file_access"),
+    "WholeFileReaderV2": ("reads any file", "file_access"),
+    "ImmutableConst": ("maps any file into memory", "file_access"),
+    "Save": ("writes any file", "file_access"),
+    "SaveSlices": ("writes any file", "file_access"),
+    "TextLineReader": ("reads files", "file_access"),
+    "TextLineReaderV2": ("reads files", "file_access"),
+    "TFRecordReader": ("reads files", "file_access"),
+    "TFRecordReaderV2": ("reads files", "file_access"),
+    "FixedLengthRecordReader": ("reads files", "file_access"),
+    "FixedLengthRecordReaderV2": ("reads files", "file_access"),
+    "GcsConfigureCredentials": ("sets credentials of a cloud", "network"),
+    "RpcServerStart": ("opens a port", "network"),
+    "DistributedSave": ("writes files", "file_access"),
+    "SnapshotDataset": ("writes files", "file_access"),
+    "SnapshotDatasetV2": ("writes files", "file_access"),
 }
-_REVIEW: Final = frozenset({"PrintV2", "CreateSummaryFileWriter", "WriteGraphSummary"})
+_REVIEW: Final = frozenset(
+    {"PrintV2", "CreateSummaryFileWriter", "WriteGraphSummary", "TextLineReader", "TextLineReaderV2",
+     "TFRecordReader", "TFRecordReaderV2", "FixedLengthRecordReader", "FixedLengthRecordReaderV2",
+     "SnapshotDataset", "SnapshotDatasetV2"}
+)  # fmt: skip
 _PATHS: Final = {
     "saved_model": {2: "meta_graph"},
     "meta_graph": {2: "graph"},
@@ -45,20 +65,53 @@ _PATHS: Final = {
 
 
 def plausible(head: bytes) -> bool:
-    """Schema version 1, then a meta graph."""
-    return head.startswith(b"\x08\x01\x12") and len(head) > 16
+    """Schema version 1 or none, then a meta graph that begins with one of its own fields."""
+    if len(head) <= 16:
+        return False
+    return head.startswith(b"\x08\x01\x12") or (
+        head[:1] == b"\x12" and _begins(head, 1, (b"\x0a", b"\x12"))
+    )
+
+
+def plausible_graph(head: bytes) -> bool:
+    """A node, which begins with its name; the operator follows (a frozen graph)."""
+    at = _after_length(head, 1)
+    if head[:1] != b"\x0a" or head[at : at + 1] != b"\x0a" or at + 2 > len(head):
+        return False
+    after = at + 2 + head[at + 1]
+    operator = head[after + 2 : after + 2 + head[after + 1]] if len(head) > after + 1 else b""
+    return head[after : after + 1] == b"\x12" and operator.isalnum() and operator[:1].isupper()
+
+
+def _after_length(head: bytes, at: int) -> int:
+    while at < min(len(head), 6) and head[at] & 0x80:
+        at += 1
+    return at + 1
+
+
+def _begins(head: bytes, at: int, keys: tuple[bytes, ...]) -> bool:
+    inner = _after_length(head, at)
+    third = _after_length(head, inner + 1)
+    return head[inner : inner + 1] in keys and head[third : third + 1] == b"\x0a"
+
+
+def scan_graph(stream: Stream, _place: Place) -> Scanned:
+    """The same for a bare graph."""
+    return _scanned(stream, "graph", "graphdef")
 
 
 def scan(stream: Stream, _place: Place) -> Scanned:
     """Walk to every operator."""
+    return _scanned(stream, "saved_model", "savedmodel")
+
+
+def _scanned(stream: Stream, kind: str, name: str) -> Scanned:
     found: dict[str, Hazard] = {}
     try:
-        _walk(stream, None, "saved_model", found)
+        _walk(stream, None, kind, found)
     except Truncated:
-        found["broken"] = unjudged(
-            "savedmodel.broken", "not a sound SavedModel", offset=stream.tell()
-        )
-    return Scanned("savedmodel", tuple(found.values()))
+        found["broken"] = unjudged(f"{name}.broken", f"not a sound {name}", offset=stream.tell())
+    return Scanned(name, tuple(found.values()))
 
 
 def _walk(stream: Stream, end: int | None, kind: str, found: dict[str, Hazard]) -> None:

@@ -19,6 +19,7 @@ from strongroom.assess.scanner.formats.jinja import judge_template, looks_like_t
 from strongroom.assess.scanner.formats.secrets import judge_secrets, judge_tail
 from strongroom.assess.scanner.jsons import MAX_BYTES
 from strongroom.assess.scanner.place import Place, Scanned, odd
+from strongroom.assess.scanner.report import Rating
 from strongroom.assess.scanner.stream import Stream
 
 WHOLE: Final = MAX_BYTES
@@ -26,6 +27,25 @@ WHOLE: Final = MAX_BYTES
 _FROM: Final = re.compile(r"^FROM\s+(\S+)", re.M)
 _MODELFILE: Final = re.compile(r"^(TEMPLATE|PARAMETER|ADAPTER|SYSTEM|MESSAGE|LICENSE)\s", re.M)
 _OUTSIDE: Final = re.compile(r"^(FROM|ADAPTER)\s+(/|https?://|(?:\S*/)?\.\./)\S*", re.M)
+_PROSE: Final = (
+    ".md",
+    ".rst",
+    ".py",
+    ".html",
+    ".js",
+    ".tex",
+    ".ipynb",
+    ".log",
+    ".css",
+    ".c",
+    ".go",
+)
+"""Endings of files that no template engine is given, and that may write about templates."""
+_PRIVATE: Final = re.compile(
+    r"(\.\./){3}|/\.(ssh|aws|kube|gnupg|docker|netrc|env)\b|/etc/|/proc/|/root/|/dev/|id_(rsa|ed25519)|"
+    r"169\.254\.169\.254"
+)
+"""Where no model lies."""
 
 Recognise = Callable[[str, str], Scanned | None]
 """Text and file name to what it is, or None."""
@@ -57,11 +77,13 @@ def scan(stream: Stream, place: Place) -> Scanned:
 
 
 def _recognised(text: str, name: str, place: Place) -> Scanned:
+    if (listed := requirements.recognise(text, name, place)) is not None:
+        return listed
     for recognise in _RECOGNISERS:
         scanned = recognise(text, name)
         if scanned is not None:
             return scanned
-    return requirements.recognise(text, name, place) or Scanned("text")
+    return Scanned("text")
 
 
 def _lightgbm(text: str, _name: str) -> Scanned | None:
@@ -69,9 +91,12 @@ def _lightgbm(text: str, _name: str) -> Scanned | None:
 
 
 def _jinja(text: str, name: str) -> Scanned | None:
-    if not (name.endswith((".jinja", ".jinja2", ".j2")) and looks_like_template(text)):
+    if name.endswith(_PROSE) or not looks_like_template(text):
         return None
-    return Scanned("jinja", tuple(judge_template(text, name)))
+    found = tuple(judge_template(text, name))
+    if name.endswith((".jinja", ".jinja2", ".j2")) or any(h.rating is Rating.BLOCK for h in found):
+        return Scanned("jinja", found)
+    return None
 
 
 def _modelfile(text: str, name: str) -> Scanned | None:
@@ -84,6 +109,7 @@ def _modelfile(text: str, name: str) -> Scanned | None:
             offset=match.start(),
             attack="path_escape",
             references=("CWE-829", "CVE-2024-37032"),
+            rating=Rating.BLOCK if _PRIVATE.search(match[0]) else Rating.REVIEW,
         )
         for match in _OUTSIDE.finditer(text)
     ]

@@ -11,6 +11,7 @@ from strongroom.assess.scanner.report import Hazard, Rating
 
 _START: Final = re.compile(r"<\?xml|<PMML|<!DOCTYPE", re.I)
 _ENTITY: Final = re.compile(r"<!(ENTITY|DOCTYPE)\b[^>]*", re.I)
+_INCLUDE: Final = re.compile(r"<\s*(xi|xinclude)\s*:\s*include\b[^>]*", re.I)
 _SCRIPT: Final = re.compile(r"<\s*script\b|java\s*:|ProcessBuilder|Runtime\.getRuntime", re.I)
 
 
@@ -31,6 +32,16 @@ def _judge(text: str, kind: str) -> Iterator[Hazard]:
             attack="xxe",
             references=("CWE-611", "CWE-776"),
             rating=Rating.BLOCK if "<!ENTITY" in text.upper() else Rating.REVIEW,
+            call=found[0][:200],
+        )
+    if found := _INCLUDE.search(text):
+        yield odd(
+            "xml.include",
+            "includes another file or address",
+            offset=found.start(),
+            attack="xxe",
+            references=("CWE-611", "CWE-827"),
+            rating=Rating.BLOCK,
             call=found[0][:200],
         )
     if kind == "pmml" and (found := _SCRIPT.search(text)):

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from strongroom.assess.scanner.formats.jinja import judge_template, looks_like_template
 from strongroom.assess.scanner.names import judge_name
 from strongroom.assess.scanner.place import Scanned, odd
 from strongroom.assess.scanner.report import Hazard, Rating
@@ -18,13 +19,21 @@ _TARGET: Final = re.compile(
     r"""^[\s-]{0,200}["']?_target_["']?\s{0,8}:\s{0,8}["']?([\w.]{1,200})""", re.M
 )
 _TARGETS: Final = ("CVE-2025-23304", "CWE-470", "AML.T0011.000")
+_KEY: Final = re.compile(r"^[\w-]{1,80}\s{0,8}:", re.M)
 MOST: Final = 20
 
 
 def recognise(text: str, _name: str) -> Scanned | None:
     """Judge text that holds such tags or keys, whatever else it is."""
-    found = [*_tags(text), *_targets(text)]
+    found = [*_tags(text), *_targets(text), *_templates(text)]
     return Scanned("yaml", tuple(found[:MOST])) if found else None
+
+
+def _templates(text: str) -> Iterator[Hazard]:
+    """Templates in configurations; ones that stay inside are everybody's business."""
+    if _KEY.search(text) and looks_like_template(text):
+        found = judge_template(text, "the file")
+        yield from (hazard for hazard in found if hazard.rating is Rating.BLOCK)
 
 
 def _tags(text: str) -> Iterator[Hazard]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
+import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -11,7 +12,7 @@ from typing import Final
 from strongroom.assess.scanner.formats import keras, pickles, skops, torch
 from strongroom.assess.scanner.place import Place, Scanned, odd, over, unjudged
 from strongroom.assess.scanner.report import Hazard, Rating
-from strongroom.assess.scanner.stream import Seekable, Slice, Stream, Truncated
+from strongroom.assess.scanner.stream import Budget, Seekable, Slice, Stream, Truncated
 from strongroom.assess.scanner.ziplist import (
     Directory,
     Entry,
@@ -54,6 +55,27 @@ def scan(stream: Stream, place: Place) -> Scanned:
     except LimitError as error:
         hazards.append(over(error))
     return Scanned(kind, tuple(hazards))
+
+
+def at_end(file: Seekable, budget: Budget) -> bool:
+    """Whether a sound directory with entries stands at the end of whatever this is."""
+    try:
+        listing = directory(file, budget)
+        return bool(listing.entries) and local_header(file, listing.entries[0]).data > 0
+    except (Truncated, LimitError, struct.error):
+        return False
+    finally:
+        file.seek(0)
+
+
+def polyglot(name: str) -> Hazard:
+    """A file that is two things at once."""
+    return odd(
+        "zip.polyglot",
+        f"begins as {name} and ends as a ZIP archive: loaders differ in what they take it for",
+        attack="polyglot",
+        references=_MISMATCH,
+    )
 
 
 def _kind(names: frozenset[str]) -> str:
