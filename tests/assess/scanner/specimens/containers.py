@@ -177,12 +177,12 @@ def _prefix():
     return EVIL + zip_of({"a.txt": b"hello"})
 
 
-@malicious("zip_bomb", "CWE-409", verdict="unknown", filename="model.zip")
+@malicious("zip_bomb", "CWE-409", filename="model.zip")
 def _bomb():
     return zip_of({"zeros.pkl": real.dumps(b"\0" * (80 << 20))}, zipfile.ZIP_DEFLATED)
 
 
-@malicious("nested_too_deeply", "CWE-674", verdict="unknown", filename="model.zip")
+@malicious("nested_too_deeply", "CWE-674", filename="model.zip")
 def _deep():
     data = b"x"
     for _ in range(20):

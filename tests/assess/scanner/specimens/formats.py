@@ -270,12 +270,11 @@ malicious_bytes(
     "modelfile_outside",
     "CVE-2024-37032",
     b"FROM ../../../root/.ssh/id_ed25519\nTEMPLATE x\n",
-    verdict="review",
     filename="Modelfile",
 )
 
 
-def _field(number, data):
+def field(number, data):
     return bytes([number << 3 | 2]) + _varint(len(data)) + data
 
 
@@ -289,9 +288,9 @@ def _varint(value):
 
 def saved_model(operator, *, in_function=False):
     """SavedModel with one operator, in the graph or in a function of its library."""
-    node = _field(1, b"n") + _field(2, operator)
-    graph = _field(2, _field(1, _field(3, node))) if in_function else _field(1, node)
-    return b"\x08\x01" + _field(2, _field(2, graph) + _field(1, b"\x0a\x00" * 8))
+    node = field(1, b"n") + field(2, operator)
+    graph = field(2, field(1, field(3, node))) if in_function else field(1, node)
+    return b"\x08\x01" + field(2, field(2, graph) + field(1, b"\x0a\x00" * 8))
 
 
 for _operator in ("PyFunc", "ReadFile", "WriteFile", "EagerPyFunc"):
@@ -307,7 +306,10 @@ malicious_bytes(
     saved_model(b"WriteFile", in_function=True),
     filename="saved_model.pb",
 )
-malicious_bytes("elf", "CWE-114", b"\x7fELF" + b"\0" * 60, verdict="review", filename="model.bin")
+malicious_bytes("elf", "CWE-114", b"\x7fELF" + b"\0" * 60, filename="model.bin")
+malicious_bytes(
+    "library", "CWE-114", b"\x7fELF" + b"\0" * 60, verdict="review", filename="libops.so"
+)
 malicious_bytes(
     "yaml_python_tag",
     "CVE-2020-14343",
