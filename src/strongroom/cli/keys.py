@@ -15,7 +15,9 @@ from rich.text import Text
 from strongroom.cli.options import HOME, HomeOption, key_passphrase
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.canonical import parse_time, plain
+from strongroom.domain.errors import InputError
 from strongroom.home.home import Home
+from strongroom.keys.keypair import MAX_PEM, PublicKey
 from strongroom.keys.trust import Role, TrustedKey
 from strongroom.registry import rotation
 from strongroom.registry.rotation import Rewrapped
@@ -59,6 +61,32 @@ def new(
         write_json({"name": name, "key": public.key_id, "roles": [r.value for r in role]})
     else:
         people.print(f"[green]made[/] {name}'s key {public.key_id[:12]}, for {', '.join(role)}")
+
+
+@app.command()
+def admit(
+    name: NameArgument,
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Their public key, in PEM.")],
+    role: Annotated[list[Role], typer.Option("--role", help="What it may sign; repeat for more.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="Systems (for models: their names) it counts for."),
+    ] = None,
+    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="Good for so long.")] = 730,
+    home: HomeOption = HOME,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """Trust a key that somebody else made, such as a vendor's that signs models, and log that."""
+    public = PublicKey.parse_pem(_pem(key), where=str(key))
+    with Home.open(home) as opened:
+        now = opened.clock()
+        until = now + timedelta(days=days)
+        trusted = TrustedKey(name, public, tuple(role), tuple(scope or ("*",)), now, until)
+        opened.trust_key(trusted)
+    if form is Format.JSON:
+        write_json({"name": name, "key": public.key_id, "roles": [r.value for r in role]})
+    else:
+        people.print(f"[green]trusted[/] {name}'s key {public.key_id[:12]}, for {', '.join(role)}")
 
 
 @app.command(name="list")
@@ -181,6 +209,14 @@ def trust(
     else:
         write_file(to, data)
         people.print(f"trust policy written to {to}", markup=False)
+
+
+def _pem(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_PEM + 1)
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
 
 
 def _told(done: Iterator[Rewrapped], word: str) -> Iterator[Rewrapped]:
