@@ -20,6 +20,7 @@ SHARED = ROOT.parent / "shared/frameworks"
 CHECKS = {
     "supply_chain.artifact_format",
     "supply_chain.dependencies",
+    "supply_chain.provenance",
     "data.schema",
     "data.personal_data",
     "data.leakage",

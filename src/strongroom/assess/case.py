@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from strongroom.assess.models import Scorer, open_scorer
 from strongroom.assess.predecessor import Predecessor
+from strongroom.assess.provenance.known import Known
 from strongroom.assess.tables import feature_matrix, label_vector, read_table
 from strongroom.domain.errors import InputError
 from strongroom.governance.artifacts import artifact_path, declared_paths
@@ -35,6 +36,7 @@ class Case:
         threads: int = 1,
         scratch: Path | None = None,
         predecessors: tuple[Predecessor, ...] = (),
+        provenance: tuple[Known, ...] = (),
         report: Callable[[int, int], None] | None = None,
     ) -> None:
         self.system: System = loaded.system
@@ -44,6 +46,8 @@ class Case:
         """How many threads the check should let its libraries use."""
         self.predecessors = predecessors
         """Sealed versions of the system, the oldest first; only for checks with `history`."""
+        self.provenance = provenance
+        """Recorded runs of the system that are believed, likewise."""
         self._scratch = scratch
         self._loaded = loaded
         self._names = frozenset(names)

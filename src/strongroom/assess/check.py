@@ -62,7 +62,7 @@ class CheckSpec:
     run: Callable[[Case, Any], Iterator[Said]]
     settings: type[Settings]
     history: bool
-    """Whether it asks for earlier versions of the system."""
+    """Whether it asks for earlier versions of the system, and how this one was made."""
     time_limit: float
     """Seconds after which it is killed, unless the caller says otherwise."""
     doc: str

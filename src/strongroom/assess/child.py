@@ -67,6 +67,7 @@ def _run(task: Task, say: _Speaker) -> Ended:
             threads=task.threads,
             scratch=Path(task.scratch),
             predecessors=task.predecessors,
+            provenance=task.provenance,
             report=_seldom(say),
         )
         for said in spec.run(case, spec.configure(task.settings)):

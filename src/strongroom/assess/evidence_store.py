@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from strongroom.assess.predecessor import Predecessor
+from strongroom.assess.provenance.known import Known
 from strongroom.domain.digests import Digest
 from strongroom.domain.evidence import CheckId, Evidence
 from strongroom.domain.statement import Subject
@@ -33,6 +34,10 @@ class EvidenceStore(Protocol):
         """Sealed versions of the system, the oldest first."""
         ...
 
+    def provenance(self, system: str) -> tuple[Known, ...]:
+        """Recorded runs of the system, the oldest first."""
+        ...
+
 
 class NoStore:
     """Keeps nothing: for runs without a home."""
@@ -54,4 +59,8 @@ class NoStore:
 
     def predecessors(self, system: str) -> tuple[Predecessor, ...]:  # noqa: ARG002
         """None are known."""
+        return ()
+
+    def provenance(self, system: str) -> tuple[Known, ...]:  # noqa: ARG002
+        """None is known."""
         return ()

@@ -7,6 +7,7 @@ from typing import Final
 
 from strongroom.assess.predecessor import Predecessor
 from strongroom.assess.predecessors import predecessors
+from strongroom.assess.provenance.known import Known, known_provenance
 from strongroom.domain.digests import Digest
 from strongroom.domain.errors import InputError, IntegrityError, TrustError
 from strongroom.domain.evidence import EVIDENCE_TYPE, CheckId, Evidence
@@ -53,6 +54,10 @@ class HomeStore:
     def predecessors(self, system: str) -> tuple[Predecessor, ...]:
         """As the home's signed records tell."""
         return predecessors(self._home, system)
+
+    def provenance(self, system: str) -> tuple[Known, ...]:
+        """As the home's signed records tell."""
+        return known_provenance(self._home, system)
 
     def _vouched(self, record: Record) -> bool:
         """Logged, and signed by a key that might sign it when it was logged."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from strongroom.assess.check import CheckSpec, load_check
 from strongroom.assess.predecessor import Predecessor
+from strongroom.assess.provenance.known import Known
 from strongroom.domain.canonical import digest_of
 from strongroom.domain.digests import Digest
 from strongroom.domain.evidence import Threshold, tightest
@@ -29,7 +30,12 @@ class Order:
     max_age: timedelta = MAX_AGE
     """How long the evidence holds."""
 
-    def configuration(self, seed: int, predecessors: Sequence[Predecessor]) -> Digest:
+    def configuration(
+        self,
+        seed: int,
+        predecessors: Sequence[Predecessor],
+        provenance: Sequence[Known] = (),
+    ) -> Digest:
         """Of all that decides, beside the subjects, what the evidence says."""
         return digest_of(
             {
@@ -37,6 +43,7 @@ class Order:
                 "settings": self.spec.configure(self.settings).model_dump(mode="json"),
                 "thresholds": self.thresholds,
                 "history": predecessors if self.spec.history else (),
+                "provenance": [k.statement for k in provenance] if self.spec.history else (),
             }
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from strongroom.assess.predecessor import Predecessor
+from strongroom.assess.provenance.known import Known
 from strongroom.governance.loader import Loaded
 
 
@@ -23,5 +24,7 @@ class Task:
     """Bytes of address space that the child may have."""
     predecessors: tuple[Predecessor, ...]
     """For checks with `history`."""
+    provenance: tuple[Known, ...]
+    """Likewise."""
     scratch: str
     """An empty folder that the runner deletes afterwards: working directory and temporary files."""

@@ -27,6 +27,7 @@ _DECLARES_WHY_NOT: Final = {
     Declares.DEPENDENCIES: "the manifest names no dependencies file",
     Declares.ENTITY_AND_TIME: "the schema names no entity and time columns",
     Declares.PROTECTED: "the schema names no sensitive column, and no feature looks like one",
+    Declares.RECORDED_TRAINING: "the manifest does not say that training is recorded",
 }
 
 
@@ -180,6 +181,8 @@ def _owner_needs(catalog: Catalog, bounds: Iterable[Bound]) -> tuple[Need, ...]:
 def _declares(system: System, wanted: Declares) -> bool:
     if wanted is Declares.DEPENDENCIES:
         return system.dependencies is not None
+    if wanted is Declares.RECORDED_TRAINING:
+        return bool(system.model and system.model.training and system.model.training.recorded)
     if system.data is None:
         return False
     schema = system.data.schema_

@@ -75,6 +75,8 @@ class Training(Declared):
     """An argument vector, run in the manifest's folder; `{output}` is where the model goes."""
     seed: int = Field(ge=0, le=2**32 - 1)
     """Given to the command and to checks that train again."""
+    recorded: bool = False
+    """Whether `strongroom record` watches it: production then asks for that provenance."""
 
 
 class Model(Declared):

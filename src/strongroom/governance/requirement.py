@@ -28,6 +28,8 @@ class Declares(StrEnum):
     """Columns that name the card or customer, and the time."""
     PROTECTED = "protected"
     """A sensitive column, or a feature whose name looks like one."""
+    RECORDED_TRAINING = "recorded_training"
+    """A training section that says it is recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any
 from strongroom.assess.case import Case
 from strongroom.assess.check import load_check
 from strongroom.assess.predecessor import Predecessor
+from strongroom.assess.provenance.known import Known
 from strongroom.domain.evidence import Curve, Finding, Metric
 from strongroom.domain.outcome import Outcome
 from strongroom.governance.loader import Loaded
@@ -48,6 +49,7 @@ def ask(
     seed: int = 0,
     scratch: Path | None = None,
     predecessors: tuple[Predecessor, ...] = (),
+    provenance: tuple[Known, ...] = (),
 ) -> Answer:
     """Run the check on the system as it stands. Raises what the check raises."""
     spec = load_check(name)
@@ -57,6 +59,7 @@ def ask(
         spec.needs + spec.wants,
         scratch=scratch,
         predecessors=predecessors,
+        provenance=provenance,
     )
     said = tuple(spec.run(case, spec.configure(settings or {})))
     return Answer(
