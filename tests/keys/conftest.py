@@ -87,10 +87,25 @@ def _softhsm(request: pytest.FixtureRequest) -> Service:
     return Service(uri, {"STRONGROOM_PKCS11_PIN": "1234"})
 
 
+@pytest.fixture(scope="session")
+def gcp() -> Iterator[object]:
+    pytest.importorskip("google.cloud.kms_v1", reason="needs the gcp extra")
+    from strongroom.testing.gcp_kms import gcp_kms  # noqa: PLC0415 needs google-cloud-kms
+
+    with gcp_kms() as server:
+        yield server
+
+
+def _gcp(request: pytest.FixtureRequest) -> Service:
+    ring = f"projects/p/locations/l/keyRings/r{next(NUMBERS)}"
+    return Service(f"gcp-kms:{ring}?endpoint={request.getfixturevalue('gcp').address}", {})
+
+
 SERVICES: Mapping[str, Callable[[pytest.FixtureRequest], Service]] = {
     "local": _local,
     "openbao": _openbao,
     "aws": _aws,
+    "gcp": _gcp,
     "softhsm": _softhsm,
 }
 
