@@ -24,6 +24,7 @@ id := "BANK-01"
 title := "Nothing is wrong"
 deny contains "never" if false
 """
+WHY = ("--reason", "haste", "--until", "2099-01-01")
 VERBS = [
     ("assess", "system"),
     ("gate", "system", "--to", "development"),
