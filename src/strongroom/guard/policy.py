@@ -12,7 +12,7 @@ allow:                     # somebody answers for each, until a day
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -157,6 +157,10 @@ class Policy:
         """For the normaliser."""
         own = self.file.limits
         return Limits(own.chars, own.depth, own.views, own.decoded_chars)
+
+    def observed(self) -> Policy:
+        """The same policy, which tells and changes nothing."""
+        return replace(self, enforce=False)
 
     def steps(self, kind: str, source: Source) -> Steps | None:
         """The steps of the longest kind that fits; None if nothing is done about it."""

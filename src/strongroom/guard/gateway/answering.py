@@ -1,0 +1,190 @@
+"""The answers of models: whole ones judged whole, streams relayed event by event."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import aiohttp
+
+from strongroom.domain.errors import InputError, LimitError
+from strongroom.guard.gateway.asgi import HeaderList, Send, answer
+from strongroom.guard.gateway.body import read_json, write_json
+from strongroom.guard.gateway.channels import Blocked, Channels
+from strongroom.guard.gateway.judging import judge_parts
+from strongroom.guard.gateway.parts import Part, answer_parts
+from strongroom.guard.gateway.proxy import Proxy, Request, as_refusal
+from strongroom.guard.gateway.refusals import Refusal, blocked
+from strongroom.guard.gateway.sse import EventReader
+from strongroom.guard.gateway.wire.rewriter import Rewriter
+from strongroom.guard.records import Action, Grounds, Source, hardest
+
+_PASSED = frozenset(
+    ("content-type", "request-id", "x-request-id", "retry-after", "openai-processing-ms",
+     "openai-version", "anthropic-organization-id")
+)  # fmt: skip
+_PASSED_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
+
+
+def headers_of(response: aiohttp.ClientResponse) -> HeaderList:
+    """Headers of an answer that go on; cookies and servers' names do not."""
+    return [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in response.headers.items()
+        if name.lower() in _PASSED or name.lower().startswith(_PASSED_PREFIXES)
+    ]
+
+
+def grounds_of(request: Request) -> Grounds:
+    """What an answer is held against: the policy's, the system prompt, all that was said."""
+    own = request.caller.grounds
+    seen = tuple(part.text for part in request.reading.parts)
+    return Grounds(own.canaries, request.reading.prompt, seen, own.hosts, own.labels)
+
+
+async def whole(
+    proxy: Proxy, request: Request, response: aiohttp.ClientResponse, send: Send
+) -> tuple[dict[str, int], int]:
+    """Judge a whole answer and send it. Gives what the model says it used, and characters."""
+    body = await _read(response, request.setup.file.limits.response_bytes)
+    if request.route.judged or response.status >= 400:
+        value, parts = _texts(request, response, body)
+        texts = [part.text for part in parts]
+        size = sum(map(len, texts))
+        grounds = grounds_of(request)
+        content = proxy.recorder.fingerprint(request.call, texts).hex()
+        work = lambda: judge_parts(  # noqa: E731 - done here or in a thread
+            parts, request.caller.guard, None, grounds
+        )
+        verdict = await proxy.judged(work, request, size)
+        proxy.recorder.record(request.call, "output", verdict, content)
+        if verdict.action is Action.BLOCK:
+            raise blocked("output", tuple(dict.fromkeys(d.kind for d in verdict.detections)))
+        if verdict.changed:
+            _unspell(value)
+            body = write_json(value[0]) if request.route.judged or parts else body
+    else:
+        value, verdict, size = [_lenient(body)], request.verdict, 0
+    done = hardest((request.verdict.action, verdict.action))
+    action = (b"x-strongroom-action", done.value.encode())
+    await answer(send, response.status, body, [*headers_of(response), *request.told(), action])
+    return _usage(value[0]), size
+
+
+async def relay(
+    proxy: Proxy,
+    request: Request,
+    response: aiohttp.ClientResponse,
+    send: Send,
+    usage: dict[str, int],
+) -> int:
+    """Judge a stream as it comes and send what may leave. Gives characters that were said."""
+    rewriter_of = request.route.rewriter
+    if rewriter_of is None:
+        raise Refusal(502, "upstream_error", "The upstream streams where nothing should.")
+    fingerprint = proxy.recorder.fingerprint(request.call, ())
+    channels = Channels(request.caller.guard, grounds_of(request), fingerprint)
+    rewriter = rewriter_of(channels, request.call.id)
+    headers = [*headers_of(response), *request.told()]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    end, reason, stopped = b"", "", True
+    try:
+        async for out in _relayed(proxy, request, response, rewriter):
+            await send({"type": "http.response.body", "body": out, "more_body": True})
+        stopped = False
+    except Blocked:
+        end, stopped = rewriter.stop(), False
+    except (TimeoutError, aiohttp.ClientError, InputError) as error:
+        reason, stopped = as_refusal(error).code, False
+        end = rewriter.broken(as_refusal(error))
+    finally:
+        usage.update(rewriter.usage)
+        verdict, late = channels.verdict()
+        proxy.recorder.record(
+            request.call, "output", verdict, fingerprint.hex(),
+            reason="disconnected" if stopped else reason, late=late,
+        )  # fmt: skip
+    await send({"type": "http.response.body", "body": end})
+    return channels.characters()
+
+
+async def _relayed(
+    proxy: Proxy, request: Request, response: aiohttp.ClientResponse, rewriter: Rewriter
+) -> AsyncIterator[bytes]:
+    """What leaves, chunk by chunk of the upstream."""
+    guard, limits = request.caller.guard, request.setup.file.limits
+    reader, received = EventReader(), 0
+
+    def rewritten(chunk: bytes) -> bytes:
+        return b"".join([rewriter.event(event) for event in reader.feed(chunk)])
+
+    async for chunk in response.content.iter_any():
+        received += len(chunk)
+        if received > limits.response_bytes:
+            raise LimitError(f"is larger than {limits.response_bytes} bytes")
+        work = partial(rewritten, chunk)
+        out = await proxy.workers.do(work, len(chunk), guard.detectors, limits.judge_seconds)
+        if not rewriter.channels.enforced:
+            out = chunk
+        if out:
+            yield out
+    if not (rewriter.done and reader.finish()):
+        raise aiohttp.ClientPayloadError("the stream ended before its end")
+
+
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    parts, size = [], 0
+    async for chunk in response.content.iter_any():
+        parts.append(chunk)
+        size += len(chunk)
+        if size > most:
+            raise LimitError(f"is larger than {most} bytes")
+    return b"".join(parts)
+
+
+def _texts(
+    request: Request, response: aiohttp.ClientResponse, body: bytes
+) -> tuple[list[Any], list[Part]]:
+    """An answer in a list of one, and its texts; an error page is one text."""
+    try:
+        value = [read_json(body, request.setup.file.limits.depth)]
+    except InputError:
+        if response.status < 400:
+            raise
+        value = [body.decode("utf-8", "replace")]
+        return value, [Part(Source.OUTPUT, value, 0)] if body else []
+    if isinstance(value[0], dict | list):
+        return value, list(answer_parts(value[0], request.route.echoed))
+    return value, [Part(Source.OUTPUT, value, 0)] if isinstance(value[0], str) else []
+
+
+def _unspell(value: Any) -> None:
+    """Forget log probabilities: they spell out what was masked."""
+    stack = [value]
+    while stack:
+        one = stack.pop()
+        if isinstance(one, dict):
+            if one.get("logprobs"):
+                one["logprobs"] = [] if isinstance(one["logprobs"], list) else None
+            stack.extend(one.values())
+        elif isinstance(one, list):
+            stack.extend(one)
+
+
+def _lenient(body: bytes) -> Any:
+    try:
+        return read_json(body)
+    except InputError:
+        return None
+
+
+def _usage(value: Any) -> dict[str, int]:
+    usage = value.get("usage") if isinstance(value, dict) else None
+    if not isinstance(usage, dict):
+        return {}
+    pairs = {
+        "input": usage.get("prompt_tokens", usage.get("input_tokens")),
+        "output": usage.get("completion_tokens", usage.get("output_tokens", 0)),
+    }
+    return {name: count for name, count in pairs.items() if isinstance(count, int)}

@@ -1,0 +1,142 @@
+"""Runs the gateway: uvicorn, signals, reload, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import ssl
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import uvicorn
+
+from strongroom.domain.errors import StrongroomError
+from strongroom.guard.gateway.app import Gateway
+from strongroom.guard.gateway.config import GatewayFile, load_config
+from strongroom.guard.gateway.events import Both, FileSink, Sink
+from strongroom.guard.gateway.judging import Memory
+from strongroom.guard.gateway.limits import Counters, LocalCounters
+from strongroom.guard.gateway.limits_redis import OrLocal, RedisCounters
+from strongroom.guard.gateway.patience import patient
+from strongroom.guard.gateway.proxy import Proxy
+from strongroom.guard.gateway.recording import Recorder
+from strongroom.guard.gateway.tally import Tally
+from strongroom.guard.gateway.tenants import Setup, Verify, set_up, unsigned
+from strongroom.guard.gateway.workers import Workers
+
+log = logging.getLogger(__name__)
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def today() -> date:
+    """The day, in UTC."""
+    return now().date()
+
+
+def counters_of(file: GatewayFile) -> Counters:
+    """Shared counters where they are configured."""
+    local = LocalCounters(time.time)
+    if file.shared is None:
+        return local
+    shared = RedisCounters(file.shared.redis, time.time, file.shared.seconds)
+    return OrLocal(shared, local) if file.shared.on_loss == "local" else shared
+
+
+def gateway_of(
+    setup: Setup, folder: Path, workers: Workers, counters: Counters, *sinks: Sink
+) -> Gateway:
+    """A gateway that records to the configured file, and to further sinks."""
+    tally = Tally()
+    all_sinks: list[Sink] = [tally, *sinks]
+    if setup.file.record:
+        all_sinks.append(FileSink(folder / setup.file.record.file))
+    recorder = Recorder(Both(all_sinks), now)
+    proxy = Proxy(recorder, counters, workers, Memory(), time.time)
+    return Gateway(setup, proxy, tally, today, lambda: f"sr_{secrets.token_hex(12)}")
+
+
+class Server(uvicorn.Server):
+    """uvicorn with a gateway: SIGHUP reloads, SIGTERM drains."""
+
+    def __init__(
+        self, config: uvicorn.Config, gateway: Gateway, reload: Callable[[], Setup]
+    ) -> None:
+        super().__init__(config)
+        self._gateway, self._reload = gateway, reload
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Listen, and listen to SIGHUP."""
+        await super().startup(sockets)  # type: ignore[arg-type]
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Take no more requests; end when those under way have."""
+        self._gateway.draining = True
+        await super().shutdown(sockets)  # type: ignore[arg-type]
+        await self._gateway.close()
+
+    def reload(self) -> None:
+        """Read the configuration again; keep the old one if the new is broken."""
+        try:
+            setup = self._reload()
+        except StrongroomError as error:
+            log.error("not reloaded, the old configuration stays: %s", error)  # noqa: TRY400
+            return
+        self._gateway.replace(setup)
+        log.info("reloaded")
+
+
+def prepare(path: Path, workers: Workers, *, verify: Verify = unsigned) -> Setup:
+    """All that a configuration means. Raises what is wrong with it."""
+    return set_up(
+        load_config(path),
+        path.parent,
+        today=today,
+        environ=os.environ,
+        verify=verify,
+        run_for=workers.run_for,
+    )
+
+
+def server_of(path: Path, setup: Setup, workers: Workers, *, verify: Verify = unsigned) -> Server:
+    """A server that is ready to run."""
+    file = setup.file
+    gateway = gateway_of(setup, path.parent, workers, counters_of(file))
+    tls = file.listen.tls
+    folder = path.parent
+    config = uvicorn.Config(
+        gateway,
+        host=file.listen.host,
+        port=file.listen.port,
+        http=patient(file.limits.header_seconds),
+        lifespan="off",
+        interface="asgi3",
+        ws="none",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(file.limits.drain_seconds),
+        backlog=4096,
+        ssl_certfile=str(folder / tls.certificate) if tls else None,
+        ssl_keyfile=str(folder / tls.key) if tls else None,
+        ssl_ca_certs=str(folder / tls.client_ca) if tls and tls.client_ca else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca else ssl.CERT_NONE,
+    )
+    return Server(config, gateway, lambda: prepare(path, workers, verify=verify))
+
+
+def serve(path: Path, setup: Setup, workers: Workers, *, verify: Verify = unsigned) -> None:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    server_of(path, setup, workers, verify=verify).run()

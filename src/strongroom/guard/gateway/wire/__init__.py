@@ -1,0 +1,1 @@
+"""The formats of providers: where text stands in requests, answers and streams."""

@@ -1,0 +1,54 @@
+"""What the rewriters of all streams share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from strongroom.guard.gateway.body import read_object, write_json
+from strongroom.guard.gateway.channels import Channels
+from strongroom.guard.gateway.refusals import Family, Refusal, error_body
+from strongroom.guard.gateway.sse import ServerEvent, write_event
+
+
+class Rewriter(ABC):
+    """Takes the events of a model's stream; gives what may leave. Keeps the protocol valid."""
+
+    family: Family
+
+    def __init__(self, channels: Channels, decision: str) -> None:
+        self.channels = channels
+        self.decision = decision
+        self.done = False
+        """The stream's own last event has come."""
+        self.usage: dict[str, int] = {}
+        """"input" and "output" tokens, as far as the model told."""
+
+    def event(self, event: ServerEvent) -> bytes:
+        """What leaves for one event. Raises Blocked, or InputError for one that is no JSON."""
+        return self.rewritten(event, read_object(event.data.encode("utf-8", "replace")))
+
+    @abstractmethod
+    def rewritten(self, event: ServerEvent, body: dict[str, Any]) -> bytes:
+        """What leaves for one event, given what it holds."""
+
+    @abstractmethod
+    def stop(self) -> bytes:
+        """The end of a blocked stream, as the protocol ends one that a filter stopped."""
+
+    def broken(self, refusal: Refusal) -> bytes:
+        """The end of a stream that broke: an error event."""
+        body = write_json(error_body(self.family, refusal, self.decision))
+        return write_event(body, "error" if self.family is Family.ANTHROPIC else "")
+
+    def count(self, usage: Any) -> None:
+        """Remember what the model says that it used."""
+        if not isinstance(usage, dict):
+            return
+        for name, theirs in (
+            ("input", ("prompt_tokens", "input_tokens")),
+            ("output", ("completion_tokens", "output_tokens")),
+        ):
+            for key in theirs:
+                if isinstance(usage.get(key), int):
+                    self.usage[name] = max(self.usage.get(name, 0), usage[key])
