@@ -16,7 +16,7 @@ class Settings:
     database: str | None = None
     """`STRONGROOM_DATABASE`: `postgresql://…` or `sqlite:///FILE`."""
     objects: str | None = None
-    """`STRONGROOM_OBJECTS`: `file:///FOLDER`."""
+    """`STRONGROOM_OBJECTS`: `file:///FOLDER`, `s3://BUCKET/PREFIX`, `gs://…` or `az://…`."""
     kms: str | None = None
     """`STRONGROOM_KMS`: `local:FOLDER`."""
     passphrase: bytes | None = None
