@@ -255,6 +255,8 @@ def test_moved_to_another_key_service_everything_opens_there_and_nothing_here(
     before = objects(home)
     assert [d.retired for d in rotation.move(home, target)] == [True]
     assert objects(home) == before
+    with pytest.raises(KeyAccessError, match=f"is in {target}, and not in this home's"):
+        Registry(home).open("fraud", move.version)
     home.close()
     with opener(uri=target) as moved:
         assert Registry(moved).open("fraud", move.version).files["model/model.bin"] == b"one"
@@ -279,5 +281,8 @@ def test_the_old_key_service_says_where_the_keys_went(opener, home, tmp_path, ba
     assert Registry(home).open("fraud", move.version)
     later = promote(home, tmp_path, b"two")
     home.close()
-    with opener(uri=target) as moved, pytest.raises(KeyAccessError, match="not by this home's"):
+    with (
+        opener(uri=target) as moved,
+        pytest.raises(KeyAccessError, match="not in this home's service"),
+    ):
         Registry(moved).open("fraud", later.version)

@@ -45,7 +45,13 @@ class SealedKeys:
             )
         newest = self.in_force(sealed)
         self._tell(newest, purpose)
-        return self._home.kms.unwrap(newest.wrapped, newest.context)
+        try:
+            return self._home.kms.unwrap(newest.wrapped, newest.context)
+        except KeyAccessError as error:
+            last = self.all_of(sealed)[0]
+            if last == newest:
+                raise
+            raise _elsewhere(last, self._home.kms.uri) from error
 
     def in_force(self, sealed: Wrapping) -> Wrapping:
         """The newest wrapping by the home's key service. Raises KeyAccessError when none is."""
@@ -54,11 +60,7 @@ class SealedKeys:
         for wrapping in everywhere:
             if same(wrapping.kms, mine):
                 return wrapping
-        raise KeyAccessError(
-            f"{sealed.version.short} was wrapped by {everywhere[0].kms}, and not by this home's",
-            where=mine,
-            fix=f"set STRONGROOM_KMS={everywhere[0].kms}",
-        )
+        raise _elsewhere(everywhere[0], mine)
 
     def all_of(self, sealed: Wrapping) -> tuple[Wrapping, ...]:
         """Every wrapping of the key, the newest first; the last one is the seal's."""
@@ -99,3 +101,11 @@ class SealedKeys:
                 yield home.trust.verify(
                     record.envelope, role, scope=sealed.system, at=record.recorded_at
                 ).statement
+
+
+def _elsewhere(wrapping: Wrapping, mine: str) -> KeyAccessError:
+    return KeyAccessError(
+        f"the key of {wrapping.version.short} is in {wrapping.kms}, and not in this home's service",
+        where=mine,
+        fix=f"set STRONGROOM_KMS={wrapping.kms}",
+    )

@@ -24,7 +24,6 @@ _OPENERS: Final[Mapping[str, tuple[str, str | None]]] = {
     "pkcs11": ("strongroom.keys.services.token", "pkcs11"),
     "aws-kms": ("strongroom.keys.services.aws", "aws"),
     "gcp-kms": ("strongroom.keys.services.gcp", "gcp"),
-    "azure-kv": ("strongroom.keys.services.azure", "azure"),
 }
 """Scheme → module with a function `open_kms`, and the extra that it needs."""
 
