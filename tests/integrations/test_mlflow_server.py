@@ -78,7 +78,11 @@ def start(folder: Path) -> Server:
             *("--registry-store-uri", f"gated+sqlite:///{folder}/mlflow.db"),
             *("--default-artifact-root", f"sealed://{folder}/home/mlflow"),
         ],
-        env={**os.environ, "STRONGROOM_HOME": str(folder / "home")},
+        env={
+            **os.environ,
+            "STRONGROOM_HOME": str(folder / "home"),
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # seven workers that nobody asks for
+        },
         stdout=(folder / "server.log").open("wb"),
         stderr=subprocess.STDOUT,
         start_new_session=True,
@@ -91,6 +95,7 @@ def start(folder: Path) -> Server:
         except OSError:
             assert process.poll() is None, (folder / "server.log").read_text()
             time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
     raise AssertionError((folder / "server.log").read_text())
 
 

@@ -240,6 +240,19 @@ def test_a_process_that_died_leaves_nothing_for_long() -> None:
     other.remove()
 
 
+def test_a_tracking_server_lists_and_neither_seals_nor_opens(
+    repo: SealedArtifactRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.txt").write_text("abc")
+    repo.log_artifact(str(tmp_path / "a.txt"))
+    monkeypatch.setenv("_MLFLOW_SERVER_ARTIFACT_ROOT", "x")  # as a server's workers have
+    assert [f.path for f in repo.list_artifacts()] == ["a.txt"]
+    with pytest.raises(MlflowException, match="neither seals nor opens"):
+        repo.download_artifacts("a.txt")
+    with pytest.raises(MlflowException, match="neither seals nor opens"):
+        repo.log_artifact(str(tmp_path / "a.txt"))
+
+
 def test_a_home_that_is_gone_is_said(tmp_path: Path) -> None:
     with pytest.raises(MlflowException, match="no Strongroom home on this path"):
         get_artifact_repository(f"sealed://{tmp_path}/gone/mlflow")

@@ -25,6 +25,7 @@ from mlflow.protos.databricks_pb2 import (
     TEMPORARILY_UNAVAILABLE,
 )
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
+from mlflow.store.artifact.host_policy import is_tracking_server_process
 
 from strongroom.assess.scanner.report import Rating
 from strongroom.domain.errors import (
@@ -85,6 +86,7 @@ class SealedArtifactRepository(ArtifactRepository):  # type: ignore[misc]
         Without `dst_path` that is a private folder in memory. It goes when the `load_model` that
         asked for it returns; for anybody else, when the process ends.
         """
+        _refuse_server()
         path = (artifact_path or "").strip("/")
         if dst_path is not None:
             target = Path(dst_path).absolute()
@@ -105,6 +107,7 @@ class SealedArtifactRepository(ArtifactRepository):  # type: ignore[misc]
 
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
         """Open one file to a path of MLflow's choice."""
+        _refuse_server()
         target = Path(local_path).absolute()
         with told(), tempfile.TemporaryDirectory(dir=target.parent) as draft:
             with self._artifacts(remote_file_path) as artifacts:
@@ -117,6 +120,7 @@ class SealedArtifactRepository(ArtifactRepository):  # type: ignore[misc]
             artifacts.remove((artifact_path or "").strip("/"))
 
     def _add(self, sources: dict[str, Path]) -> None:
+        _refuse_server()
         with self._artifacts() as artifacts:
             artifacts.add(sources)
 
@@ -126,6 +130,19 @@ class SealedArtifactRepository(ArtifactRepository):  # type: ignore[misc]
         with told(), Home.open(self._place.home) as home:
             place = f"{self._place.root}/{checked_path(path)}" if path else self._place.root
             yield Artifacts.at(home, place)
+
+
+def _refuse_server() -> None:
+    """A server that handed out artifacts would hold everybody's plaintext, for as long as it runs.
+
+    Raises MlflowException in the process of a tracking server.
+    """
+    with told():
+        if is_tracking_server_process():
+            raise DeniedError(
+                "a tracking server neither seals nor opens artifacts",
+                fix="start it with --no-serve-artifacts; clients do both",
+            )
 
 
 def _open(artifacts: Artifacts, path: str, folder: Path) -> None:
