@@ -22,7 +22,7 @@ from strongroom.assess.scanner.stream import Limits
 from strongroom.assess.scanner.walk import files_under
 from strongroom.cli.options import HOME, HomeOption
 from strongroom.cli.output import people, write_json
-from strongroom.cli.scan_surroundings import checked_mirror, surrounded
+from strongroom.cli.scan_surroundings import Kind, checked_mirror, surrounded, with_datasets
 
 app = typer.Typer(add_completion=False)
 STYLE = {
@@ -81,6 +81,15 @@ def scan(
         Path | None,
         typer.Option("--licences", metavar="FILE", help="Licences that packages may have."),
     ] = None,
+    kind: Annotated[
+        Kind, typer.Option("--as", help="data: judge every file as a data set.")
+    ] = Kind.AUTO,
+    label: Annotated[
+        str | None, typer.Option("--label", metavar="COLUMN", help="Of data sets: their labels.")
+    ] = None,
+    like: Annotated[
+        Path | None, typer.Option("--like", metavar="FILE", help="A data set to compare with.")
+    ] = None,
     home: HomeOption = HOME,
 ) -> None:
     """Read models, and what surrounds them, as data. Nothing is loaded or run.
@@ -92,6 +101,7 @@ def scan(
     files = list(files_under(paths))
     mirror = None if advisories is None else checked_mirror(advisories, home, max_age, started)
     reports = _scan(files, jobs or os.cpu_count() or 1, Limits(seconds=time_limit))
+    reports = with_datasets(reports, kind, label, like)
     reports = surrounded(reports, mirror, licences)
     _print(reports, form, started)
     raise typer.Exit(exit_code(reports, fail_on))

@@ -180,7 +180,7 @@ def test_only_https_is_fetched(address):
 )  # fmt: skip
 def test_a_file_that_is_no_advisory_stops_the_sync(export, text):
     (export / "bad.json").write_text(text)
-    with pytest.raises(InputError, match="bad.json"):
+    with pytest.raises(InputError, match=r"bad\.json"):
         list(read_source(str(export)))
 
 

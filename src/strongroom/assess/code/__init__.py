@@ -1,4 +1,4 @@
-"""Reads training code as text and says what it downloads, unpickles or switches off. Runs nothing."""
+"""Reads training code as text: what it downloads, unpickles or switches off. Runs nothing."""
 
 from strongroom.assess.code.python import Unparsed, judge_python
 from strongroom.assess.code.rules import CodeRule, Spotted, code_rules

@@ -86,7 +86,7 @@ class Names:
         return self._texts.get(node.id) if isinstance(node, ast.Name) else None
 
     def known(self, node: ast.AST) -> str | None:
-        """A value as rules see it: `True`, `'text'`, `yaml.SafeLoader`; None where only running tells."""
+        """A value as rules see it, `True` or `yaml.SafeLoader`; None where only running tells."""
         if isinstance(node, ast.Constant):
             return repr(node.value)[:400]
         if (text := self.text(node)) is not None:

@@ -1,4 +1,4 @@
-"""Holds the packages that a scan came upon against a mirror of advisories and a list of licences."""
+"""Holds the packages that a scan came upon against a mirror of advisories."""
 
 from __future__ import annotations
 
