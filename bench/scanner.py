@@ -1,8 +1,9 @@
 """Model scanners on the same files: who finds what, who cries wolf, who is fast and small.
 
-Each peer lives in its own environment under `bench/out/peers`, made here when it is missing; one
-that does not install is left out, and the table says so. Files are our specimens (`tests/assess/
-scanner/specimens`): the malicious ones by what they try, the benign ones as libraries write them.
+Each peer lives in its own environment (see `_scanner_peers.py`), made here when it is missing; one
+that does not install is left out, and the table says so. A run that was stopped goes on where it
+was. Files are our specimens (`tests/assess/scanner/specimens`): the malicious ones by what they
+try, the benign ones as libraries write them.
 """
 
 from __future__ import annotations
@@ -16,18 +17,11 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from tests.assess.scanner.specimens import benign
-from tests.assess.scanner.specimens.all import MALICIOUS
+
+from bench._scanner_peers import HERE, environment, judge_all
+from bench._specimens import specimens
 
 OUT = Path(__file__).parent / "out"
-HERE = Path(__file__).parent / "scanner_peers"
-PEERS = {
-    "modelscan": ("modelscan==0.8.8", "numpy"),
-    "picklescan": ("picklescan==1.0.5", "numpy", "py7zr"),
-    "fickling": ("fickling==0.1.12", "typing_extensions"),
-    "modelaudit": ("modelaudit==0.2.54",),
-    "hayward": ("hayward==1.4.1",),
-}
 RUNS = (
     ("strongroom", "strongroom", ()),
     ("strongroom, review counts", "strongroom", ("--review",)),
@@ -44,8 +38,6 @@ ROWS = 300_000
 """Records of the pickle that is all opcodes."""
 SAMPLES = {"modelaudit": 60}
 """Peers that take seconds a file: so many malicious and as many benign ones, drawn by chance."""
-PER_FILE = 60
-"""Seconds that a peer may take for one file."""
 
 
 def run() -> str:
@@ -56,8 +48,11 @@ def run() -> str:
             left_out.append(peer)
             continue
         asked = _sample(files, SAMPLES[peer]) if peer in SAMPLES else files
-        name = label if asked is files else f"{label} (on {len(asked)} of the files)"
-        table.append(_row(name, judge_all(python, peer, options, list(asked)), asked))
+        print(f"  {label}", file=sys.stderr, flush=True)
+        said = judge_all(python, peer, options, list(asked))
+        judged = {path: bad for path, bad in asked.items() if path in said}
+        name = label if len(judged) == len(files) else f"{label} (on {len(judged)} of the files)"
+        table.append(_row(name, said, judged))
     parts = [_intro(files), *_heading(), *table, "", _large(), ""]
     if left_out:
         parts.append(f"Not installed here: {', '.join(sorted(set(left_out)))}.")
@@ -73,7 +68,8 @@ def _sample(files: dict[Path, bool], count: int) -> dict[Path, bool]:
 def corpus(folder: Path) -> dict[Path, bool]:
     """Every specimen on disk, each in a folder of its own; True for those to be found."""
     files = {}
-    for specimen in MALICIOUS:
+    benign = specimens("benign")
+    for specimen in specimens("all").MALICIOUS:
         if specimen.verdict in {"block", "review"}:
             files[
                 _put(folder / "malicious" / specimen.name / specimen.filename, specimen.make())
@@ -92,52 +88,6 @@ def _put(path: Path, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     return path
-
-
-def environment(peer: str) -> Path | None:
-    """The interpreter with that scanner, made if need be; None where it does not install."""
-    if peer == "strongroom":
-        return Path(sys.executable)
-    folder = OUT / "peers" / peer
-    python = folder / "bin/python"
-    if not (folder / "installed").exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", *PEERS[peer]]
-        if subprocess.run(install, check=False, stderr=subprocess.DEVNULL).returncode:
-            return None
-        (folder / "installed").touch()
-    return python
-
-
-def judge_all(
-    python: Path, peer: str, options: tuple[str, ...], paths: list[Path]
-) -> dict[Path, str]:
-    """What the peer says of each file; one that hangs or dies has failed at that file."""
-    said: dict[Path, str] = {}
-    todo = paths
-    while todo:
-        answered = _ask(python, peer, options, todo)
-        said.update(answered)
-        todo = [path for path in todo if path not in said]
-        if todo:
-            said[todo[0]] = "failed"
-            todo = todo[1:]
-    return said
-
-
-def _ask(python: Path, peer: str, options: tuple[str, ...], paths: list[Path]) -> dict[Path, str]:
-    command = [str(python), str(HERE / f"{peer}.py"), *options]
-    text = "".join(f"{path}\n" for path in paths)
-    limit = PER_FILE + 8 * len(paths)
-    try:
-        done = subprocess.run(
-            command, input=text, capture_output=True, text=True, check=False, timeout=limit
-        )
-        output = done.stdout
-    except subprocess.TimeoutExpired as late:
-        output = (late.stdout or b"").decode()
-    lines = (line.split("\t") for line in output.splitlines() if "\t" in line)
-    return {Path(path): verdict for path, verdict in lines}
 
 
 def _intro(files: dict[Path, bool]) -> str:
@@ -162,7 +112,7 @@ def _heading() -> list[str]:
 def _row(label: str, said: dict[Path, str], files: dict[Path, bool]) -> str:
     bad = Counter(said[path] for path, malicious in files.items() if malicious)
     good = Counter(said[path] for path, malicious in files.items() if not malicious)
-    total_bad, total_good = bad.total(), good.total()
+    total_bad, total_good = max(bad.total(), 1), good.total()
     return (
         f"| {label} | {bad['flagged'] / total_bad:.1%} | {bad['failed'] / total_bad:.1%} "
         f"| {good['flagged']} of {total_good} | {good['failed']} |"

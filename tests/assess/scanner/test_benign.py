@@ -1,7 +1,10 @@
 """Ordinary files are clean: an alarm that rings for everything is switched off."""
 
+import pickle
+
 import pytest
-from tests.assess.scanner.specimens import benign
+from tests.assess.scanner.specimens import benign, disguises
+from tests.assess.scanner.specimens.values import values
 
 from strongroom.assess.scanner import Rating, scan_bytes
 
@@ -39,3 +42,22 @@ def test_joblib_files_are_told_from_pickles(reports):
     assert reports["LogisticRegression/joblib-0"].format == "joblib"
     assert reports["LogisticRegression/joblib-('zlib', 1)"].format == "joblib+zlib"
     assert reports["LogisticRegression/pickle5"].format == "pickle"
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_tables_arrays_and_plain_values_are_clean(protocol):
+    """pandas 3 keeps text in Arrow's arrays, whose helpers must be known."""
+    for name, value in values():
+        report = scan_bytes(pickle.dumps(value, protocol))
+        assert report.verdict is Rating.CLEAN, (name, report.findings)
+
+
+def test_joblib_files_packed_with_lz4_are_looked_into():
+    pytest.importorskip("lz4", reason="lz4 frames need the package lz4")
+    report = scan_bytes(disguises.lz4_joblib())
+    assert (report.format, report.verdict) == ("joblib+lz4", Rating.CLEAN)
+    assert report.runs_instructions
+
+
+def test_lz4_that_cannot_be_unpacked_is_not_called_clean():
+    assert scan_bytes(b"\x04\x22\x4d\x18" + b"junk" * 20).verdict is Rating.UNKNOWN

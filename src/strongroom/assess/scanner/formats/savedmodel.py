@@ -52,7 +52,8 @@ _OPERATORS: Final = {
 }
 _REVIEW: Final = frozenset(
     {"PrintV2", "CreateSummaryFileWriter", "WriteGraphSummary", "TextLineReader", "TextLineReaderV2",
-     "TFRecordReader", "TFRecordReaderV2", "FixedLengthRecordReader", "FixedLengthRecordReaderV2",
+     "TFRecordReader", "TFRecordReaderV2",
+     "FixedLengthRecordReader", "FixedLengthRecordReaderV2",
      "SnapshotDataset", "SnapshotDatasetV2"}
 )  # fmt: skip
 _PATHS: Final = {
