@@ -35,6 +35,7 @@ from strongroom.registry.opening import Opened
 from strongroom.registry.registry import Registry
 from strongroom.report.audit import choose, write_bundle
 from strongroom.report.extras import bundle_extras
+from strongroom.report.promotion import promote
 from strongroom.report.verify import Verification, verify_bundle
 from strongroom.storage.files import write_file
 
@@ -199,14 +200,14 @@ class _Stage:
 
     def _proven(self, loaded: Loaded) -> _Version:
         self._assess(loaded)
-        registry, verdict = Registry(self.home), Verdict.DENY
+        verdict = Verdict.DENY
         for stage in Stage:
             if stage is not Stage.DEVELOPMENT:
                 self._approve(loaded, stage)
             verdict = self._decide(loaded, stage, quietly=stage is not Stage.PRODUCTION)
             if verdict is Verdict.DENY:
                 break
-            move = registry.promote(loaded, stage)
+            move = promote(self.home, loaded, stage).move
             self.audience.say(f"sealed as {move.version.short} and promoted to {stage}")
         return _Version(loaded, verdict)
 
