@@ -14,7 +14,6 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 from pip_audit._audit import Auditor
-from pip_audit._dependency_source import DependencySource
 from pip_audit._service.interface import Dependency, ResolvedDependency, ServiceError
 from pip_audit._service.osv import OsvService
 from requests import RequestException
@@ -72,7 +71,7 @@ def audit(packages: Iterable[tuple[str, str]], mirror: Mirror) -> Audited:
     return Audited(known, len(wanted), tuple(unchecked))
 
 
-class _Pinned(DependencySource):
+class _Pinned:
     """Packages in the shape in which pip-audit takes them."""
 
     def __init__(self, wanted: Sequence[tuple[str, Version]]) -> None:
@@ -81,10 +80,6 @@ class _Pinned(DependencySource):
     def collect(self) -> Iterator[Dependency]:
         """Each once."""
         return (ResolvedDependency(name, version) for name, version in self._wanted)
-
-    def fix(self, fix_version: Any) -> None:
-        """We change nothing."""
-        raise NotImplementedError
 
 
 def _ask(

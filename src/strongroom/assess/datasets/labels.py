@@ -1,6 +1,6 @@
 """Labels that the rest of the data contradicts: confident learning, by cleanlab.
 
-Each row is scored by a model that has not seen it (5 folds of gradient-boosted trees); cleanlab says
+Each row is scored by a model that has not seen it (5 folds of boosted trees); cleanlab says
 which given labels those scores make implausible. Source: Northcutt, Jiang, Chuang, "Confident
 Learning: Estimating Uncertainty in Dataset Labels", JAIR 70 (2021).
 """
