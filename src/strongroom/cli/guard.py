@@ -117,6 +117,47 @@ def policy_test(
     raise typer.Exit(2 if not results else int(wrong > 0))
 
 
+@app.command()
+def serve(
+    config: Annotated[
+        Path, typer.Option("--config", metavar="FILE", help="The gateway's configuration.")
+    ] = Path("guard.yaml"),
+    only_check: Annotated[
+        bool, typer.Option("--check", help="Read everything, say what is there, serve nothing.")
+    ] = False,
+) -> None:
+    """Stand in front of APIs of language models and judge both ways.
+
+    SIGTERM drains, SIGHUP reloads. Exit 0 after a drain or a clean check, 2 if it cannot start.
+    """
+    # The server and its client are of the gateway extra; other verbs do without.
+    from strongroom.guard.gateway.serving import prepare, server_of  # noqa: PLC0415
+    from strongroom.guard.gateway.workers import Workers  # noqa: PLC0415
+
+    workers = Workers()
+    setup = prepare(config, workers)
+    file = setup.file
+    for note in setup.notes:
+        people.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
+    if only_check:
+        people.print(
+            f"{config}: {len(file.upstreams)} upstreams, {len(file.tenants)} tenants, "
+            f"{len(setup.callers)} keys, mode {file.mode}"
+        )
+        return
+    people.print(f"listening on {file.listen.host}:{file.listen.port}, mode {file.mode}")
+    server_of(config, setup, workers).run()
+
+
+@app.command()
+def key() -> None:
+    """Make a key for a tenant; it is shown once, the configuration holds its SHA-256."""
+    from strongroom.guard.gateway.keys import new_key  # noqa: PLC0415 - of this verb alone
+
+    secret, digest = new_key()
+    write_json({"key": secret, "sha256": digest})
+
+
 def _guard(policy_file: Path | None) -> Guard:
     policy: Policy = default_policy() if policy_file is None else load_policy(policy_file)
     there = roster(policy.file.model)

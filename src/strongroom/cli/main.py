@@ -56,6 +56,7 @@ EXTRA_OF: Final = {
         ("joblib", "lightgbm", "numpy", "onnxruntime", "polars", "scipy", "sklearn", "skops"), "ml"
     ),
     **dict.fromkeys(("threadpoolctl", "xgboost"), "ml"),
+    **dict.fromkeys(("aiohttp", "redis", "uvicorn"), "gateway"),
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib", "typst"), "report"),
     **dict.fromkeys(("cyclonedx", "spdx_python_model"), "bom"),
     "cedarpy": "policy",

@@ -116,20 +116,28 @@ async def _relayed(
     guard, limits = request.caller.guard, request.setup.file.limits
     reader, received = EventReader(), 0
 
-    def rewritten(chunk: bytes) -> bytes:
-        return b"".join([rewriter.event(event) for event in reader.feed(chunk)])
+    def rewrite(chunk: bytes, out: list[bytes]) -> None:
+        for event in reader.feed(chunk):
+            out.append(rewriter.event(event))  # noqa: PERF401 - what came before an error counts
 
     async for chunk in response.content.iter_any():
         received += len(chunk)
         if received > limits.response_bytes:
             raise LimitError(f"is larger than {limits.response_bytes} bytes")
-        work = partial(rewritten, chunk)
-        out = await proxy.workers.do(work, len(chunk), guard.detectors, limits.judge_seconds)
+        out: list[bytes] = []
+        failed = None
+        try:
+            work = partial(rewrite, chunk, out)
+            await proxy.workers.do(work, len(chunk), guard.detectors, limits.judge_seconds)
+        except (Blocked, InputError) as error:
+            failed = error
         if not rewriter.channels.enforced:
-            out = chunk
-        if out:
-            yield out
-    if not (rewriter.done and reader.finish()):
+            out, failed = [chunk], None
+        if leaving := b"".join(out):
+            yield leaving
+        if failed is not None:
+            raise failed
+    if rewriter.channels.enforced and not (rewriter.done and reader.finish()):
         raise aiohttp.ClientPayloadError("the stream ended before its end")
 
 

@@ -108,7 +108,10 @@ def as_text(value: Any) -> str:
 
 
 def answer_parts(value: Any, skip: frozenset[str] = frozenset()) -> Iterator[Part]:
-    """Every text of an answer: all strings but those of opaque fields; arguments as JSON."""
+    """Every text of an answer: all strings but those of opaque fields; arguments as JSON.
+
+    `skip`: fields of `value` itself that are left out.
+    """
     stack: list[Any] = [value]
     while stack:
         one = stack.pop()
@@ -116,7 +119,7 @@ def answer_parts(value: Any, skip: frozenset[str] = frozenset()) -> Iterator[Par
             list(one.items()) if isinstance(one, dict) else list(enumerate(one))
         )
         for key, inner in items:
-            if key in OPAQUE or key in skip:
+            if key in OPAQUE or (one is value and key in skip):
                 continue
             if isinstance(inner, str):
                 if inner:

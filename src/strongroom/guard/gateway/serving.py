@@ -8,6 +8,7 @@ import os
 import secrets
 import signal
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -76,7 +77,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Listen, and listen to SIGHUP."""
         await super().startup(sockets)  # type: ignore[arg-type]
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+        if threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Take no more requests; end when those under way have."""
