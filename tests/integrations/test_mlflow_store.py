@@ -97,7 +97,7 @@ def test_a_registered_model_loads_verified_and_leaves_no_plaintext(
     model = mlflow.pyfunc.load_model("models:/fraud@champion")
     assert set(model.predict(ROWS)) <= {False, True}
     assert CANARY in str(model.metadata.metadata)
-    assert plain_folders() == before
+    assert plain_folders() <= before
     # MLflow's own database knows the tags that it was given; what was logged as a file is sealed.
     assert canary_in(tmp_path) == []
     assert canary_in(folder / "home") == []
@@ -107,7 +107,7 @@ def test_each_flavor_of_load_model_leaves_nothing(tracked: tuple[Path, str]) -> 
     before = plain_folders()
     model = mlflow.sklearn.load_model("models:/fraud/1")
     assert model.predict(ROWS).shape == (60,)
-    assert plain_folders() == before
+    assert plain_folders() <= before
 
 
 def test_downloaded_files_stay_until_the_process_ends(tracked: tuple[Path, str]) -> None:
@@ -169,7 +169,7 @@ def test_a_hostile_pickle_is_refused_before_it_is_loaded(
         mlflow.pyfunc.load_model(repo.artifact_uri)
     assert refused.value.error_code == "PERMISSION_DENIED"
     assert not mark.exists()
-    assert plain_folders() == before
+    assert plain_folders() <= before
 
 
 def test_a_loader_that_nobody_reviewed_is_refused_unless_the_operator_admits_review(

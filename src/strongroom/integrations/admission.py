@@ -15,6 +15,8 @@ from strongroom.domain.errors import DeniedError, InputError
 ADMIT: Final = "STRONGROOM_ADMIT"
 """Environment of whoever runs the loading process: `clean` (the default) or `review`."""
 _SHOWN: Final = 5
+_INSTALLING: Final = "dependencies."
+"""Rules about packages that a list names, such as `dependencies.unpinned`."""
 
 
 def admitted(environ: Mapping[str, str] = os.environ) -> Rating:
@@ -31,7 +33,7 @@ def refuse_hazards(folder: Path, worst: Rating) -> None:
     `worst` is the worst rating that passes; what could not be judged ranks above review.
     """
     reports = scan_many(list(files_under([folder])))
-    refused = [report for report in reports if report.verdict.rank > worst.rank]
+    refused = [report for report in reports if _rating(report).rank > worst.rank]
     if refused:
         lines = "; ".join(_line(report, folder) for report in refused[:_SHOWN])
         more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
@@ -41,7 +43,16 @@ def refuse_hazards(folder: Path, worst: Rating) -> None:
         )
 
 
+def _rating(report: FileReport) -> Rating:
+    """What loading is rated. Lists of packages say what an installation would do; none happens."""
+    about = [h.rating for h in report.findings if not h.rule.startswith(_INSTALLING)]
+    if len(about) == len(report.findings):
+        return report.verdict
+    return max(about, key=lambda rating: rating.rank, default=Rating.CLEAN)
+
+
 def _line(report: FileReport, folder: Path) -> str:
-    hazard = next((h for h in report.findings if h.rating is report.verdict), None)
+    rating = _rating(report)
+    hazard = next((h for h in report.findings if h.rating is rating), None)
     path = report.path.relative_to(folder).as_posix()
-    return f"{path}: {report.verdict}" + (f", {hazard.message}" if hazard else "")
+    return f"{path}: {rating}" + (f", {hazard.message}" if hazard else "")
