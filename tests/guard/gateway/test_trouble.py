@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import socket
 import time
@@ -31,7 +32,7 @@ LIMITED = CONFIG.replace(
 
 
 def post(gate: Gate, body, path="/v1/chat/completions", **headers) -> tuple[int, dict, bytes]:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
 
     async def ask():
         async with (
@@ -41,6 +42,14 @@ def post(gate: Gate, body, path="/v1/chat/completions", **headers) -> tuple[int,
             return got.status, dict(got.headers), await got.read()
 
     return asyncio.run(ask())
+
+
+def wait_for(caplog, word: str) -> None:
+    until = time.monotonic() + 20
+    while not any(r.message.startswith(word) for r in caplog.records):
+        if time.monotonic() > until:
+            raise TimeoutError(word)
+        time.sleep(0.02)
 
 
 def get(gate: Gate, path: str) -> tuple[int, bytes]:
@@ -229,7 +238,7 @@ def test_a_full_disk_lets_nothing_pass(tmp_path) -> None:
         assert not gate.upstream.asked
 
 
-def test_a_reload_takes_the_new_policy_and_keeps_the_stream(tmp_path) -> None:
+def test_a_reload_takes_the_new_policy_and_keeps_the_stream(tmp_path, caplog) -> None:
     with running(tmp_path) as gate:
         gate.says(model.streaming(model.chat_events(["word "] * 40), pause=0.02))
 
@@ -246,11 +255,13 @@ def test_a_reload_takes_the_new_policy_and_keeps_the_stream(tmp_path) -> None:
         assert body.count(b"word ") == 40
         assert b"[DONE]" in body
         gate.says(model.said(model.chat("fine")))
+        wait_for(caplog, "reloaded")
         post(gate, ASK)
         first, last = gate.decisions()[0], gate.decisions()[-1]
         assert first["policy"] != last["policy"]
         (tmp_path / "policy.yaml").write_text("version: 2")
         gate.served.server.reload()
+        wait_for(caplog, "not reloaded")
         assert post(gate, ASK)[0] == 200
         assert gate.decisions()[-1]["policy"] == last["policy"]
 

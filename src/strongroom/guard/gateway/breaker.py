@@ -48,6 +48,11 @@ class Circuit:
         if self._failed >= self.failures:
             self._opened = self.clock()
 
-    def gave_up(self) -> None:
-        """The client left before the outcome was known."""
-        self._trying = False
+    def settle(self, fine: bool | None) -> None:  # noqa: FBT001 - an outcome, not an option
+        """How a request went; None where the client left before that was known."""
+        if fine is None:
+            self._trying = False
+        elif fine:
+            self.succeeded()
+        else:
+            self.failed()

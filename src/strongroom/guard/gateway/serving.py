@@ -77,8 +77,9 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Listen, and listen to SIGHUP."""
         await super().startup(sockets)  # type: ignore[arg-type]
+        self._loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread():
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self.reload)
+            self._loop.add_signal_handler(signal.SIGHUP, self.reload)
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Take no more requests; end when those under way have."""
@@ -87,14 +88,20 @@ class Server(uvicorn.Server):
         await self._gateway.close()
 
     def reload(self) -> None:
-        """Read the configuration again; keep the old one if the new is broken."""
+        """Read the configuration again, from any thread; keep the old one if the new is broken."""
+        self._loop.call_soon_threadsafe(self._start)
+
+    def _start(self) -> None:
+        self._reloading = self._loop.create_task(self._replaced())
+
+    async def _replaced(self) -> None:
         try:
-            setup = self._reload()
+            setup = await self._loop.run_in_executor(None, self._reload)
         except StrongroomError as error:
             log.error("not reloaded, the old configuration stays: %s", error)  # noqa: TRY400
             return
         self._gateway.replace(setup)
-        log.info("reloaded")
+        log.warning("reloaded")
 
 
 def prepare(path: Path, workers: Workers, *, verify: Verify = unsigned) -> Setup:

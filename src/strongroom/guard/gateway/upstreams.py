@@ -13,7 +13,7 @@ from typing import Final
 
 import aiohttp
 
-from strongroom.domain.errors import InputError
+from strongroom.domain.errors import InputError, StrongroomError
 from strongroom.guard.gateway.breaker import Circuit
 from strongroom.guard.gateway.config import ClientTls, Upstream, secret_of
 from strongroom.guard.gateway.refusals import Refusal
@@ -71,7 +71,7 @@ class Server:
         if (wait := self.circuit.wait()) > 0:
             raise Refusal(503, "upstream_down", f"{self.name} does not answer.", int(wait) + 1)
         self.busy += 1
-        settled = False
+        fine: bool | None = None
         try:
             url = self.config.url.rstrip("/") + path
             async with self._open().request(
@@ -82,24 +82,25 @@ class Server:
                 allow_redirects=False,
                 ssl=self._ssl or True,
             ) as response:
-                settled = True
-                if response.status in BROKEN:
-                    self.circuit.failed()
-                else:
-                    self.circuit.succeeded()
-                yield response
+                answered = response.status not in BROKEN
+                try:
+                    yield response
+                except StrongroomError:
+                    fine = answered  # the guard's word, not the upstream's
+                    raise
+                fine = answered
+        except Refusal:
+            fine = True if fine is None else fine
+            raise
         except TimeoutError as error:
-            self.circuit.failed()
-            settled = True
+            fine = False
             raise Refusal(504, "upstream_timeout", f"{self.name} took too long.") from error
         except aiohttp.ClientError as error:
-            self.circuit.failed()
-            settled = True
+            fine = False
             raise Refusal(502, "upstream_error", f"{self.name} could not be reached.") from error
         finally:
             self.busy -= 1
-            if not settled:
-                self.circuit.gave_up()
+            self.circuit.settle(fine)
 
     def _open(self) -> aiohttp.ClientSession:
         """Made on first use: it belongs to the running loop."""
