@@ -118,9 +118,10 @@ def _language(document: dict[str, Any]) -> str:
     metadata = document.get("metadata")
     for key in ("language_info", "kernelspec"):
         about = metadata.get(key) if isinstance(metadata, dict) else None
-        name = about.get("name" if key == "language_info" else "language") if about else None
-        if isinstance(about, dict) and isinstance(name, str):
-            return name.lower()
+        if isinstance(about, dict):
+            name = about.get("name" if key == "language_info" else "language")
+            if isinstance(name, str):
+                return name.lower()
     return ""
 
 
