@@ -205,6 +205,7 @@ def test_an_expired_certificate_is_refused_by_us_though_not_by_them(model, signa
     assert verify_model(model, signature, trust, start + timedelta(days=2)).problems == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", ["ours", "theirs"])
 def test_the_command_lines_understand_each_other(model, tmp_path, direction):
     key = generate_private_key(SECP256R1())
