@@ -51,7 +51,8 @@ _OPERATORS: Final = {
     "SnapshotDatasetV2": ("writes files", "file_access"),
 }
 _REVIEW: Final = frozenset(
-    {"PrintV2", "CreateSummaryFileWriter", "WriteGraphSummary", "TextLineReader", "TextLineReaderV2",
+    {"PrintV2", "CreateSummaryFileWriter", "WriteGraphSummary",
+     "TextLineReader", "TextLineReaderV2",
      "TFRecordReader", "TFRecordReaderV2",
      "FixedLengthRecordReader", "FixedLengthRecordReaderV2",
      "SnapshotDataset", "SnapshotDatasetV2"}
