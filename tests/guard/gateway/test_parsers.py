@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from datetime import date
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +12,13 @@ from hypothesis import strategies as st
 from tests.guard.gateway.conftest import CONFIG, KEY
 
 from strongroom.domain.errors import InputError, LimitError
+from strongroom.guard.drivers import Guard
 from strongroom.guard.gateway.body import read_json, read_object
+from strongroom.guard.gateway.channels import Blocked, Channels
 from strongroom.guard.gateway.config import read_config
+from strongroom.guard.gateway.events import Fingerprint
 from strongroom.guard.gateway.keys import Refused, given_key, hash_of, new_key
+from strongroom.guard.gateway.routes import route_of
 from strongroom.guard.gateway.sse import EventReader, write_event
 from strongroom.guard.gateway.wire import (
     anthropic_messages,
@@ -21,7 +26,11 @@ from strongroom.guard.gateway.wire import (
     openai_embeddings,
     openai_responses,
 )
-from strongroom.guard.records import Source
+from strongroom.guard.gateway.wire.anthropic_stream import AnthropicRewriter
+from strongroom.guard.gateway.wire.openai_chat_stream import ChatRewriter
+from strongroom.guard.gateway.wire.openai_responses_stream import ResponsesRewriter
+from strongroom.guard.policy import default_policy
+from strongroom.guard.records import Grounds, Source
 
 READERS = (
     openai_chat.read,
@@ -34,6 +43,15 @@ WORDS = st.sampled_from(
     ["role", "user", "content", "type", "text", "messages", "input", "tool_use", "source", "tools",
      "tool_calls", "function", "arguments", "message", "function_call_output", "output", "system"]
 )  # fmt: skip
+EVENT_WORDS = st.sampled_from(
+    ["type", "index", "delta", "content", "text", "choices", "tool_calls", "function", "arguments",
+     "finish_reason", "content_block", "message", "response", "usage", "output_index", "item"]
+)  # fmt: skip
+EVENT_JSON = st.recursive(
+    st.none() | st.integers() | EVENT_WORDS | st.sampled_from(["content_block_delta", "a.delta"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(EVENT_WORDS, inner, max_size=4),
+    max_leaves=12,
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | WORDS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(WORDS, inner, max_size=5),
@@ -96,7 +114,7 @@ def test_what_is_no_plain_object_is_refused(data) -> None:
         read_object(data)
 
 
-@settings(max_examples=60)
+@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(WORDS, JSON, max_size=5))
 def test_readers_take_any_object(body) -> None:
     """They find texts or raise InputError, and change nothing."""
@@ -137,3 +155,25 @@ def test_every_slip_is_told_with_its_place(find, put, told) -> None:
     with pytest.raises(InputError) as error:
         read_config(text.encode())
     assert told in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "rewriter", [ChatRewriter, AnthropicRewriter, ResponsesRewriter], ids=lambda r: r.__name__
+)
+@settings(max_examples=60, deadline=None)
+@given(body=st.dictionaries(EVENT_WORDS, EVENT_JSON, max_size=5))
+def test_rewriters_take_any_event(rewriter, body) -> None:
+    """An event of a strange shape is an error of the upstream, and leaves as nothing."""
+    guard = Guard(default_policy(), (), lambda: date(2026, 1, 1))
+    one = rewriter(Channels(guard, Grounds(), Fingerprint(b"k")), "sr_1")
+    (event,) = EventReader().feed(write_event(json.dumps(body)))
+    with suppress(InputError, Blocked):
+        assert isinstance(one.event(event), bytes)
+    assert one.stop().endswith(b"\n\n")
+
+
+def test_paths_do_not_climb() -> None:
+    assert route_of("GET", "/v1/models/m-1", []) is not None
+    assert route_of("GET", "/v1/models/../files", []) is None
+    assert route_of("GET", "/v1/models/%2e%2e/files", []) is None
+    assert route_of("DELETE", "/v1/models/m-1", []) is None

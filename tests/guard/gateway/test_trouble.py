@@ -7,6 +7,7 @@ import io
 import json
 import socket
 import time
+from collections.abc import Mapping
 
 import aiohttp
 import pytest
@@ -31,7 +32,9 @@ LIMITED = CONFIG.replace(
           "breaker: {{failures: 2, seconds: 60}}")  # fmt: skip
 
 
-def post(gate: Gate, body, path="/v1/chat/completions", **headers) -> tuple[int, dict, bytes]:
+def post(
+    gate: Gate, body, path="/v1/chat/completions", **headers
+) -> tuple[int, Mapping[str, str], bytes]:
     data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
 
     async def ask():
@@ -39,7 +42,7 @@ def post(gate: Gate, body, path="/v1/chat/completions", **headers) -> tuple[int,
             aiohttp.ClientSession() as session,
             session.post(gate.url + path, data=data, headers={**BEARER, **headers}) as got,
         ):
-            return got.status, dict(got.headers), await got.read()
+            return got.status, got.headers, await got.read()
 
     return asyncio.run(ask())
 

@@ -30,7 +30,7 @@ _PASSED_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
 def headers_of(response: aiohttp.ClientResponse) -> HeaderList:
     """Headers of an answer that go on; cookies and servers' names do not."""
     return [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        (name.lower().encode("latin-1", "replace"), value.encode("latin-1", "replace"))
         for name, value in response.headers.items()
         if name.lower() in _PASSED or name.lower().startswith(_PASSED_PREFIXES)
     ]
@@ -158,7 +158,7 @@ def _texts(
     try:
         value = [read_json(body, request.setup.file.limits.depth)]
     except InputError:
-        if response.status < 400:
+        if response.status < 400 and request.caller.guard.policy.enforce:
             raise
         value = [body.decode("utf-8", "replace")]
         return value, [Part(Source.OUTPUT, value, 0)] if body else []

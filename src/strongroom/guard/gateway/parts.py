@@ -81,7 +81,7 @@ class Reader:
 
     def text(self, source: Source, holder: Holder, key: Any, form: Form = Form.TEXT) -> None:
         """Add what stands in a place, if anything does; a string must be one."""
-        value = holder[key]
+        value = holder.get(key) if isinstance(holder, dict) else holder[key]
         if value is None or value == "":
             return
         if form is not Form.TREE and not isinstance(value, str):

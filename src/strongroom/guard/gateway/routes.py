@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -56,14 +57,15 @@ _POST: Final = {
         "count_tokens", Family.ANTHROPIC, anthropic_messages.read, judged=False
     ),
 }  # fmt: skip
-_MODELS: Final = "/v1/models"
+_MODELS: Final = re.compile(r"/v1/models(?:/[A-Za-z0-9][\w.:@-]{0,199}){0,2}", re.ASCII)
+"""No segment of a path may be `..`: it would lead to other parts of the upstream."""
 
 
 def route_of(method: str, path: str, headers: list[tuple[bytes, bytes]]) -> Route | None:
     """The route of a request, if there is one. Anthropic's clients name their version."""
     if method == "POST":
         return _POST.get(path)
-    if method == "GET" and (path == _MODELS or path.startswith(f"{_MODELS}/")):
+    if method == "GET" and _MODELS.fullmatch(path):
         is_anthropic = any(name == b"anthropic-version" for name, _ in headers)
         family = Family.ANTHROPIC if is_anthropic else Family.OPENAI
         return Route("models", family, judged=False)

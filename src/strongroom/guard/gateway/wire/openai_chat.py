@@ -61,7 +61,7 @@ def _message(reader: Reader, message: dict[str, Any], where: str) -> None:
             _content(reader, source, mapping(value, f"{where}.content"))
     elif content is not None:
         reader.text(source, message, "content")
-    for call in message.get("tool_calls") or ():
+    for call in listing(message.get("tool_calls") or [], f"{where}.tool_calls"):
         for name in ("function", "custom"):
             _call(reader, mapping(call, f"{where}.tool_calls").get(name))
     _call(reader, message.get("function_call"))

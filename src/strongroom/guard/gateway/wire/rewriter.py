@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
+from strongroom.domain.errors import InputError
 from strongroom.guard.gateway.body import read_object, write_json
 from strongroom.guard.gateway.channels import Channels
 from strongroom.guard.gateway.refusals import Family, Refusal, error_body
@@ -26,7 +27,11 @@ class Rewriter(ABC):
 
     def event(self, event: ServerEvent) -> bytes:
         """What leaves for one event. Raises Blocked, or InputError for one that is no JSON."""
-        return self.rewritten(event, read_object(event.data.encode("utf-8", "replace")))
+        body = read_object(event.data.encode("utf-8", "replace"))
+        try:
+            return self.rewritten(event, body)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:  # a part of another type
+            raise InputError("an event is not as its format has it") from error
 
     @abstractmethod
     def rewritten(self, event: ServerEvent, body: dict[str, Any]) -> bytes:
