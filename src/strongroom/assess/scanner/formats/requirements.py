@@ -50,12 +50,12 @@ def _judge(locked: Locked, place: Place, *, recorded: bool) -> Iterator[Hazard]:
             "from an address or folder that may change",
             "name a commit or #sha256=…",
         )
+    # A model's recorded environment is no order to install: MLflow writes it without hashes.
+    rating = Rating.CLEAN if recorded else Rating.REVIEW
     if loose:
         text = "without an exact version, so that each install may bring another"
-        yield _packages("dependencies.unpinned", loose, text, FIX)
+        yield _packages("dependencies.unpinned", loose, text, FIX, rating)
     if bare:
-        # A model's recorded environment is no order to install, and has no hashes by design.
-        rating = Rating.CLEAN if recorded else Rating.REVIEW
         text = "without a hash, so that a package changed upstream would be run, not refused"
         yield _packages("dependencies.no_hash", bare, text, FIX, rating, Severity.LOW)
     yield from _options(locked, place)
