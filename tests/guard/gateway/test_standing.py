@@ -80,13 +80,16 @@ def test_certificates_are_asked_for_and_shown_both_ways(tmp_path) -> None:
         context = ssl.create_default_context(cafile=ca)
         if shown:
             context.load_cert_chain(tmp_path / "client.pem", tmp_path / "client.key")
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(
-                f"{url}/v1/chat/completions", json=ASK, headers=BEARER, ssl=context
-            ) as got,
-        ):
-            return got.status
+        try:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.post(
+                    f"{url}/v1/chat/completions", json=ASK, headers=BEARER, ssl=context
+                ) as got,
+            ):
+                return got.status
+        finally:
+            await asyncio.sleep(0.25)  # a refused handshake closes its socket later
 
     with model.Served(upstream, **settings) as behind:
         path = write_config(tmp_path, behind.url, config)
