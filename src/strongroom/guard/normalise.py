@@ -42,11 +42,11 @@ from strongroom.guard.spans import IDENTITY, Piece, Spliced, Trail, splice
 CARRIED: Final = (invisible.SELECTORS, invisible.BITS)
 MARKED: Final = (
     base85.BASE85,
+    data_uri.DATA_URI,
     url.URL,
     url.QUOTED,
     entities.ENTITIES,
     escapes.ESCAPES,
-    data_uri.DATA_URI,
     hexadecimal.HEX,
     hexadecimal.CODES,
     base32.BASE32,

@@ -18,6 +18,8 @@ from strongroom.guard.words import disguises_in, mirrored_alphabet, rotated
 LEAST: Final = 2
 LEAST_RARE: Final = 3
 _LINE: Final = re.compile(r"[^\n]+")
+_BACKWARD: Final = re.compile(r"(?<!\S)[^\w\s]\S+(?!\S)|[^\W_]{2,}")
+"""A word; with its signs, if a sign comes first: `.won` was `now.`"""
 _UPSIDE_DOWN: Final = re.compile("[ɐǝɟƃᵷɥᴉɾʞʅɯɹʇʌʍʎ]")
 
 
@@ -55,8 +57,7 @@ def backward_words(text: str) -> Sequence[Piece]:
     """Every word, from its end, where the words stand in their order."""
     if disguises_in(text).get("reversed", 0) < LEAST:
         return ()
-    words = re.finditer(r"[^\W_]{2,}", text)
-    return [Piece(m.start(), m.end(), m.group()[::-1]) for m in words]
+    return [Piece(m.start(), m.end(), m.group()[::-1]) for m in _BACKWARD.finditer(text)]
 
 
 def upside_down(text: str) -> Sequence[Piece]:

@@ -40,15 +40,23 @@ _MARKDOWN: Final = re.compile(
 
 
 def tags(text: str) -> Sequence[Piece]:
-    """Tags and comment marks out. What they enclose stays where it is."""
+    """Tags and comment marks out. What they enclose stays where it is; so do their descriptions."""
     if "<" not in text:
         return ()
     pieces = [
-        Piece(m.start(), m.end(), _gap(m.group(1).lower(), text, m.start()))
+        Piece(m.start(), m.end(), _said(m.group()) or _gap(m.group(1).lower(), text, m.start()))
         for m in _TAG.finditer(text)
     ]
     marks = [Piece(m.start(), m.end(), " ") for m in re.finditer("<!--|-->", text)]
     return in_order(pieces + marks)
+
+
+def _said(tag: str) -> str:
+    """What a tag says in words: its descriptions, each on a line of its own."""
+    if "=" not in tag:
+        return ""
+    said = (tag[a:b].strip() for a, b in _groups(_ATTRIBUTE, tag))
+    return "".join(f"\n{text}\n" for text in said if text)
 
 
 def _gap(name: str, text: str, at: int) -> str:
@@ -70,7 +78,15 @@ def hidden(text: str) -> Sequence[Piece]:
         *_groups(_ATTRIBUTE, text),
         *_groups(_MARKDOWN, text),
     ]
-    return in_order(Piece(a, b, text[a:b], aligned=True) for a, b in spans if text[a:b].strip())
+    found = in_order(Piece(a, b, text[a:b], aligned=True) for a, b in spans if text[a:b].strip())
+    return [part for piece in found for part in _set_apart(piece)]
+
+
+def _set_apart(piece: Piece) -> Iterator[Piece]:
+    """On lines of its own, so that it is not read as part of what is around it."""
+    yield Piece(piece.start, piece.start, "\n")
+    yield piece
+    yield Piece(piece.end, piece.end, "\n")
 
 
 def _comments(text: str) -> Iterator[tuple[int, int]]:

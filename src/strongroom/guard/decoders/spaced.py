@@ -11,10 +11,12 @@ from typing import Final
 from strongroom.guard.decoders.decoder import Decoder
 from strongroom.guard.decoders.shape import Shape
 from strongroom.guard.spans import Piece
-from strongroom.guard.words import known, segmented
+from strongroom.guard.words import LONGEST, known, segmented
 
 MAX_LETTERS: Final = 4_000
-_RUN: Final = re.compile(r"(?<![^\W_])[^\W_](?:[ .\-_*|~,·/+\n]{1,5}[^\W_](?![^\W_])){4,}+")
+_RUN: Final = re.compile(
+    r"(?<![^\W_])[^\W_](?:[ .\-_*|~,·/+\n]{1,5}(?:[^\W_](?![^\W_])|[^\w\s])){4,}+"
+)
 _SINGLE: Final = Shape({"a": ascii_letters + digits + "?", " ": " .-_*|~,/+\n"})
 _GAP: Final = re.compile(r"[ .\-_*|~,·/+\n]+")
 
@@ -45,9 +47,12 @@ def _said(run: str) -> str | None:
 
 
 def _cut(part: str) -> list[str]:
-    """A word, or the known words that it is made of."""
-    known_words = None if known([part.lower()]) else segmented(part[:MAX_LETTERS])
-    return known_words or [part]
+    """A word, or the known words that it is wholly made of."""
+    if known([part.lower()]):
+        return [part]
+    words = segmented(part[:MAX_LETTERS]) or [part]
+    exact = known(word.lower() for word in words) == len(words)
+    return words if exact or len(part) > LONGEST else [part]
 
 
 SPACED: Final = Decoder("spaced", decode)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from onnxruntime import InferenceSession, SessionOptions
-from tokenizers import Tokenizer
 
-from strongroom.domain.errors import InputError
+from strongroom.domain.errors import InputError, MissingExtra
 
-LONGEST = 192
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+    from tokenizers import Tokenizer
+
+NEEDS: Final = ("onnxruntime", "tokenizers")
+"""Packages without which the n-gram model judges alone."""
+LONGEST: Final = 192
 """Tokens of a window; the rest is in the next one."""
 
 
@@ -38,8 +44,19 @@ class Encoder:
         return float(user), float(data)
 
 
+def runnable() -> bool:
+    """Whether the packages that the encoder needs are installed."""
+    return all(find_spec(name) is not None for name in NEEDS)
+
+
 def load_encoder(folder: Path) -> Encoder:
-    """Read `encoder.onnx` and `tokenizer.json`. Raises InputError."""
+    """Read `encoder.onnx` and `tokenizer.json`. Raises InputError, MissingExtra."""
+    if not runnable():
+        raise MissingExtra("guard", "the encoder")
+    # Not above: the n-gram model must judge where these are not installed.
+    from onnxruntime import InferenceSession, SessionOptions  # noqa: PLC0415
+    from tokenizers import Tokenizer  # noqa: PLC0415
+
     options = SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

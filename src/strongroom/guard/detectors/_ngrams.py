@@ -34,9 +34,15 @@ Buckets = NDArray[np.int64]
 
 
 def normal(text: str) -> str:
-    """Compatibility forms folded, lower case, digits as 0, single spaces."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    """Compatibility forms folded, lower case without accents, digits as 0, single spaces."""
+    folded = (text if text.isascii() else _bare(text)).casefold()
     return _SPACES.sub(" ", _DIGIT.sub("0", folded)).strip()
+
+
+def _bare(text: str) -> str:
+    """Letters without their accents; strewn accents are a disguise."""
+    apart = unicodedata.normalize("NFKD", text)
+    return "".join(char for char in apart if not unicodedata.combining(char))
 
 
 def buckets(text: str) -> Buckets:

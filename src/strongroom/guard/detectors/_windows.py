@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-SIZE: Final = 640
-"""Characters of a window; about 150 to 190 tokens of European text."""
-STRIDE: Final = 480
+SIZE: Final = 440
+"""Characters of a window; about 100 to 120 tokens of European text."""
+STRIDE: Final = 330
 SEGMENT: Final = 280
 """Longest segment, in characters."""
 _SHORT: Final = 50

@@ -52,7 +52,8 @@ def roster(model: ModelUse = ModelUse.OPTIONAL) -> Roster:
     notes = []
     if model is not ModelUse.OFF:
         try:
-            detectors.append(_load(f"{HOME}.{MODEL}"))
+            detectors.append(model_detector := _load(f"{HOME}.{MODEL}"))
+            notes += [said] if (said := getattr(model_detector, "note", "")) else []
         except (InputError, IntegrityError, MissingExtra) as error:
             if model is ModelUse.REQUIRED:
                 raise

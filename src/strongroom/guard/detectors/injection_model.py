@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from strongroom.domain.errors import InputError
-from strongroom.guard.detectors._encoder import Encoder, load_encoder
+from strongroom.guard.detectors._decoded import stretches_of
+from strongroom.guard.detectors._encoder import NEEDS, Encoder, load_encoder, runnable
 from strongroom.guard.detectors._ngrams import Ngrams
 from strongroom.guard.detectors._scoring import Scale, Thresholds, read_thresholds
 from strongroom.guard.detectors._windows import Window, segments_of, windows_of
@@ -30,8 +31,8 @@ FLOOR: Final = 0.2
 """Scores below are nothing to tell."""
 WINDOWS: Final = 1_800
 """Pieces of one reading that are read; beyond, every second, third … and it is said so."""
-SHOWN: Final = 4
-"""Pieces of a message that the encoder sees."""
+SHOWN: Final = (2, 4)
+"""Pieces that the encoder sees: of a user's words (they are longer), of data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class InjectionModel:
     ngrams: Ngrams
     encoder: Encoder | None
     thresholds: Thresholds
+    note: str = ""
+    """What an operator should know of how it was loaded."""
     name: str = "injection.model"
     version: int = 1
     kinds: tuple[str, ...] = (KIND, UNREAD)
@@ -89,13 +92,15 @@ class InjectionModel:
         """The most suspect piece of one reading. `question`: 0 for a user's words, 1 for data."""
         cut = segments_of if question else windows_of
         pieces = list(cut(view.text, WINDOWS)) or [Window(view.text, 0, len(view.text))]
+        count = len(pieces)
         unread = sum(piece.end - piece.start for piece in pieces) < 0.9 * len(view.text)
+        pieces += _dug_out(view, question)
         logits = [self.ngrams.logits(piece.text)[question] for piece in pieces]
         order = sorted(range(len(pieces)), key=lambda at: -logits[at])
         first = order[0]
         if self.encoder is None or logits[first] < scale.clear:
-            return Judged(view, pieces[first], logits[first], None, len(pieces), unread)
-        shown = order[:SHOWN]
+            return Judged(view, pieces[first], logits[first], None, count, unread)
+        shown = order[: SHOWN[question]]
         seen = self.encoder.logits([pieces[at].text for at in shown])
         both = [
             scale.ngrams * logits[at] + scale.encoder * pair[question]
@@ -103,7 +108,7 @@ class InjectionModel:
         ]
         top = max(range(len(shown)), key=both.__getitem__)
         at = shown[top]
-        return Judged(view, pieces[at], logits[at], seen[top][question], len(pieces), unread)
+        return Judged(view, pieces[at], logits[at], seen[top][question], count, unread)
 
     def _detection(self, kind: str, score: float, judged: Judged) -> Detection:
         return Detection(
@@ -116,15 +121,31 @@ class InjectionModel:
         )
 
 
+def _dug_out(view: View, question: int) -> Iterator[Window]:
+    """What was dug out of a reading, cut on its own: read twice, but counted once."""
+    cut = segments_of if question else windows_of
+    for start, end in stretches_of(view):
+        for piece in cut(view.text[start:end], WINDOWS):
+            yield Window(piece.text, start + piece.start, start + piece.end)
+
+
 def load(folder: Path | None = None) -> InjectionModel:
     """The committed model, or that of a folder. Raises InputError when it is missing or broken.
 
-    The encoder is used when its file is there; without it the n-gram model judges alone.
+    The encoder is used when its file and what runs it are there; else the n-gram model judges
+    alone, and `note` says so.
     """
     home = folder or _home()
-    encoder = load_encoder(home) if (home / "encoder.onnx").exists() else None
+    there = (home / "encoder.onnx").exists()
+    encoder = load_encoder(home) if there and runnable() else None
     thresholds = read_thresholds(home / "thresholds.toml")
-    return InjectionModel(Ngrams.load(home / "ngrams.npz"), encoder, thresholds)
+    note = (
+        ""
+        if encoder
+        else "the injection model judges by n-grams alone: "
+        + (f"its encoder needs {' and '.join(NEEDS)}" if there else "it has no encoder here")
+    )
+    return InjectionModel(Ngrams.load(home / "ngrams.npz"), encoder, thresholds, note)
 
 
 def _home() -> Path:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,8 @@ from strongroom.guard.detectors.injection_model import InjectionModel
 from strongroom.guard.records import View
 from strongroom.guard.training.corpora import Example
 
+Points = Sequence[tuple[float, float]]
+
 LEVELS = {
     "monitor": {"user": 0.5, "data": 0.5},
     "balanced": {"user": 0.5, "data": 0.5},
@@ -24,8 +28,12 @@ LEVELS = {
     "strict": {"user": 0.3, "data": 0.3},
 }
 """From which score a detection counts. The scores are bound to false alarms by POINTS."""
-POINTS = ((0.02, 0.3), (0.01, 0.45), (0.003, 0.5))
-"""(share of innocent calibration texts that score higher, score)."""
+POINTS = {
+    "user": ((0.02, 0.3), (0.01, 0.45), (0.003, 0.5)),
+    "data": ((0.02, 0.3), (0.015, 0.45), (0.01, 0.5)),
+}
+"""(share of innocent calibration texts that score higher, score). A user may say nearly anything;
+whoever sends documents gets no benefit of the doubt."""
 SURE = ((0.4, 0.75), (4.0, 0.95), (9.0, 0.999))
 """(logit above the last point, score): to block asks for a little more than to tell."""
 START = Scale(0.5, 0.5, 1.0, 0.0, -1e9, ((0.0, 0.1), (1.0, 0.9)), ((0.0, 0.1), (1.0, 0.9)))
@@ -33,6 +41,23 @@ BELOW = -1e3
 """The logit of what the encoder never sees."""
 MISSED = 0.01
 """Share of calibration attacks that may stay below `clear`, unseen by the encoder."""
+
+
+MOST: Final = 400
+"""Texts of one origin and verdict, so that no corpus drowns the others."""
+
+
+def even(rows: Sequence[Example]) -> list[Example]:
+    """At most MOST of each origin and verdict, the first ones."""
+    taken: Counter[tuple[str, int | None, int | None]] = Counter()
+    kept = []
+    for row in rows:
+        origin = "&" if "&" in row.origin else row.origin.split("+")[0].rstrip("~")
+        kind = (origin, row.user, row.data)
+        taken[kind] += 1
+        if taken[kind] <= MOST:
+            kept.append(row)
+    return kept
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +79,10 @@ def read_all(ngrams: Ngrams, encoder: Encoder | None, rows: Sequence[Example], a
     attack = np.array([bool(getattr(row, name)) for row in asked])
     lone = InjectionModel(ngrams, None, Thresholds(START, START, LEVELS))
     judged = [lone.read(View(row.text), ask, START) for row in asked]
+    # A sentence that many texts of a grammar share is one observation, not many.
+    first = {(a, j.piece.text): at for at, (a, j) in enumerate(zip(attack, judged, strict=True))}
+    kept = sorted(first.values())
+    asked, judged, attack = [asked[i] for i in kept], [judged[i] for i in kept], attack[kept]
     clear = round(float(np.quantile(np.array([j.ngrams for j in judged])[attack], MISSED)), 2)
     if encoder is not None:
         both = replace(lone, encoder=encoder)
@@ -72,10 +101,10 @@ def read_all(ngrams: Ngrams, encoder: Encoder | None, rows: Sequence[Example], a
     )
 
 
-def scale_of(read: Read) -> Scale:
+def scale_of(read: Read, points: Points) -> Scale:
     """The scale for one kind of source."""
     scale = replace(START, per_doubling=_per_doubling(read.ngrams, read), clear=read.clear)
-    scale = replace(scale, lone=_knots(_corrected(scale, read.ngrams, read), read))
+    scale = replace(scale, lone=_knots(_corrected(scale, read.ngrams, read), read, points))
     if read.encoder is None:
         return replace(scale, stacked=scale.lone)
     shown = ~np.isnan(read.encoder)
@@ -84,7 +113,7 @@ def scale_of(read: Read) -> Scale:
     first, second = (round(float(w), 4) for w in stack.coef_[0])
     scale = replace(scale, ngrams=first, encoder=second)
     both = np.where(shown, first * read.ngrams + second * read.encoder, BELOW)
-    return replace(scale, stacked=_knots(_corrected(scale, both, read), read))
+    return replace(scale, stacked=_knots(_corrected(scale, both, read), read, points))
 
 
 def _corrected(scale: Scale, logits: NDArray[np.float64], read: Read) -> NDArray[np.float64]:
@@ -104,9 +133,11 @@ def _per_doubling(logits: NDArray[np.float64], read: Read) -> float:
     return round(best, 2)
 
 
-def _knots(logits: NDArray[np.float64], read: Read) -> tuple[tuple[float, float], ...]:
+def _knots(
+    logits: NDArray[np.float64], read: Read, points: Points
+) -> tuple[tuple[float, float], ...]:
     innocent = logits[~read.attack]
-    quantiles = [(float(np.quantile(innocent, 1 - share)), score) for share, score in POINTS]
+    quantiles = [(float(np.quantile(innocent, 1 - share)), score) for share, score in points]
     last = quantiles[-1][0]
     knots = [(quantiles[0][0] - 6.0, 0.01), *quantiles]
     knots += [(last + above, score) for above, score in SURE]
