@@ -11,6 +11,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000, strip_whitespace=True)]
 RelativePath = Annotated[str, StringConstraints(min_length=1, max_length=400)]
 """A path below the folder that holds the manifest; never absolute, never through `..`."""
+Profile = Literal["payer", "merchant", "mule", "insider"]
+"""Kinds of attackers, by what they control."""
 
 
 class Declared(BaseModel):
@@ -140,12 +142,23 @@ class Feature(Declared):
     """Values are multiples of this: 0.01 for an amount in cents."""
     categories: tuple[str | int, ...] | None = None
     """Every value of a category, in the order in which the model knows them."""
-    mutable_by: tuple[Literal["payer", "merchant", "mule", "insider"], ...] = ()
+    mutable_by: tuple[Profile, ...] = ()
     """Which attackers can set it; nobody by default."""
     direction: Literal["any", "up", "down"] = "any"
     """Which way an attacker can move it."""
     cost: float = Field(default=1.0, ge=0)
     """What one change costs the attacker, in the units of the budgets."""
+
+
+class Attacker(Declared):
+    """What one kind of attacker may spend on one row."""
+
+    max_changes: int | None = Field(default=None, ge=0, le=20)
+    """Columns set; a one-hot group counts once. The check's own setting unless said."""
+    max_cost: float | None = Field(default=None, ge=0)
+    """Sum of the changed features' costs; unlimited unless said."""
+    max_queries: int | None = Field(default=None, ge=0, le=1_000_000)
+    """Rows that he can have scored on behalf of one row before he is noticed."""
 
 
 class Schema(Declared):
@@ -165,6 +178,10 @@ class Schema(Declared):
     """Protected attributes, used for fairness checks whether or not the model reads them."""
     relations: tuple[Text, ...] = ()
     """What holds between columns in every real row: `total == net + fee`."""
+    one_hot: tuple[tuple[Text, ...], ...] = ()
+    """Groups of bool features of which exactly one is 1 in every real row."""
+    attackers: dict[Profile, Attacker] = Field(default_factory=dict)
+    """Budgets by kind of attacker: `{payer: {max_changes: 2, max_cost: 5}}`."""
 
 
 class Data(Declared):

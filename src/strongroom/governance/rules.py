@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from strongroom.domain.errors import InputError
 from strongroom.governance.bounds import loosened
 from strongroom.governance.catalog import load_catalog
+from strongroom.governance.constraint_rules import constraint_rules
 from strongroom.governance.jurisdictions import places
 from strongroom.governance.manifest import Bound, Feature, Kind, System
 from strongroom.governance.paths import below
@@ -53,6 +54,7 @@ def broken_rules(value: Any, system: System | None, folder: FolderPath) -> list[
         _each(Bound, value, ("thresholds",), bound_rules),
         _settings(value),
         system_rules(system) if system is not None else (),
+        constraint_rules(system) if system is not None else (),
     )
     return [problem for rule in rules for problem in islice(rule, MAX_PROBLEMS)]
 
