@@ -46,6 +46,10 @@ ACT_TYPE: Final = "urn:strongroom:act:v1"
 """Somebody did what the access policy allows; signed by their own key."""
 REFUSAL_TYPE: Final = "urn:strongroom:refusal:v1"
 """Somebody was refused; signed by the house, which does not need their help for that."""
+GUARD_LOG_TYPE: Final = "urn:strongroom:guard-log:v1"
+"""Lines of the guard's log of decisions."""
+GUARD_POLICY_TYPE: Final = "urn:strongroom:guard-policy:v1"
+"""A policy that the guard may enforce."""
 MODEL_TYPE: Final = "https://model_signing/signature/v1.0"
 """Of OpenSSF Model Signing: `keys/oms.py`."""
 MAX_KEYS: Final = 1000
@@ -75,6 +79,8 @@ class Role(StrEnum):
     MODEL = "model"
     SHRED = "shred"
     ACT = "act"
+    GUARD_LOG = "guard-log"
+    GUARD_POLICY = "guard-policy"
 
 
 ROLE_OF: Final = {
@@ -98,6 +104,8 @@ ROLE_OF: Final = {
     ACCESS_TYPE: Role.ACT,
     ACT_TYPE: Role.ACT,
     REFUSAL_TYPE: Role.DECISION,
+    GUARD_LOG_TYPE: Role.GUARD_LOG,
+    GUARD_POLICY_TYPE: Role.GUARD_POLICY,
 }
 """The role that signing a statement of each predicate type takes."""
 

@@ -84,7 +84,7 @@ class TestEvent:
 
     @pytest.mark.parametrize("raw", [{}, [], {"at": 1}, {"at": "2026-01-01T00:00:00Z"}, None])
     def test_what_is_no_event_is_refused(self, raw) -> None:
-        with pytest.raises(InputError, match="no event|RFC 3339"):
+        with pytest.raises(InputError, match=r"no event|RFC 3339"):
             Event.from_json(raw)
 
 
