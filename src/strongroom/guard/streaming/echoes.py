@@ -32,10 +32,10 @@ class Echoes:
         return at, sure
 
     def _copy(self, pending: str) -> tuple[int, bool]:
-        words = list(_WORD.finditer(pending))
-        for first in range(max(0, len(words) - RUN), len(words) - FEWEST + 1):
-            run = " ".join(folded(word.group()) for word in words[first:])
-            if f" {run}" in self._prompt:
+        words = list(_WORD.finditer(pending))[-RUN:]
+        said = [folded(word.group()) for word in words] if len(words) >= FEWEST else []
+        for first in range(len(said) - FEWEST + 1):
+            if f" {' '.join(said[first:])}" in self._prompt:
                 return words[first].start(), len(words) - first >= RUN
         return len(pending), False
 
