@@ -142,7 +142,8 @@ def guarded(folder: Path, upstream: str) -> None:
     path = folder / "guard.yaml"
     path.write_text(
         f"version: 1\npolicies: {{shop: {{file: policy.yaml}}}}\n"
-        f"upstreams: {{m: {{speaks: openai, url: '{upstream}', concurrency: 20000, connect_seconds: 60}}}}\n"
+        f"upstreams: {{m: {{speaks: openai, url: '{upstream}', concurrency: 20000,\n"
+        "  connect_seconds: 60}}\n"
         f"tenants: {{t: {{policy: shop, upstreams: [m], keys: [{{name: k, sha256: {sha}}}]}}}}\n"
         "record: {file: decisions.jsonl}\n"
     )
