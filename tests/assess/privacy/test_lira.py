@@ -12,9 +12,9 @@ from strongroom.assess.attacks.membership import (
     confidence,
     design,
     lira,
-    lira_on_shadows,
 )
 from strongroom.assess.attacks.operating import threshold_at_fpr
+from strongroom.assess.attacks.rmia import on_each
 from strongroom.assess.measures.ranking import auc, rank, recall_at
 from strongroom.domain.errors import InputError
 
@@ -90,12 +90,12 @@ def test_the_likelihood_ratio_is_what_two_gaussians_give_by_hand():
 
 def test_each_shadow_is_attacked_by_the_others_only():
     _, shadows, _ = shadows_that(memorise=3, n=300, shadows=6)
-    every = lira_on_shadows(shadows)
+    every = on_each(lira, shadows)
     alone = lira(shadows.confidence[2], shadows.without(2))
     assert np.array_equal(every[2], alone)
     changed = shadows.inside.copy()
     changed[2] = ~changed[2]
-    assert np.array_equal(lira_on_shadows(Shadows(shadows.confidence, changed))[2], alone)
+    assert np.array_equal(on_each(lira, Shadows(shadows.confidence, changed))[2], alone)
 
 
 def test_rows_without_shadows_on_both_sides_are_refused():

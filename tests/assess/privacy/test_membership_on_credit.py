@@ -35,6 +35,7 @@ def test_a_boosted_model_of_ten_thousand_rows_leaks_and_a_small_one_less(tmp_pat
         assert rate.low > 0.01
         assert heard.metrics["auc"].low > 0.6
         assert rate.low < heard.metrics["recipe.tpr@fpr=0.001"].value < rate.high
+        assert heard.metrics["rmia.tpr@fpr=0.001"].low > 0.03
         assert cpu < 60
     else:
         assert rate.low < 0.005

@@ -78,16 +78,6 @@ def lira(target: Floats, shadows: Shadows) -> Floats:
     )
 
 
-def lira_on_shadows(shadows: Shadows) -> Floats:
-    """(shadows, rows): each shadow attacked with the others: the same attack, no shift in time."""
-    return np.stack(
-        [
-            lira(shadows.confidence[one], shadows.without(one))
-            for one in range(len(shadows.confidence))
-        ]
-    )
-
-
 def _gaussian(confidences: Floats, chosen: Bools) -> tuple[Floats, Floats | float]:
     """Each row's mean and deviation over the chosen shadows; one deviation where they are few."""
     n = chosen.sum(axis=0)

@@ -7,7 +7,9 @@ defaulted, was a fraud victim, was a client at all (ATLAS AML.T0024.000).
 non-members rows of the test data. Sixteen shadow models, made as the assessed model was, each train
 on half of those rows, so that each row is seen by eight and unseen by eight; the rest of the
 training data fills them up towards the size of the real training set. The score of a row is the
-likelihood ratio of the assessed model's confidence between the two.
+likelihood ratio of the assessed model's confidence between the two. RMIA (Zarifzadeh et al., ICML
+2024) works on the same shadows and costs nothing more: `rmia.*`. It sees what LiRA's Gaussians miss
+in random forests, and the other way round; the larger of the two is the leak.
 
 **Attacker's knowledge.** Scores; the kind of model and its settings; data like the training data,
 here most of the training data itself. That is a strong attacker: what he cannot tell, a weaker one
@@ -23,13 +25,14 @@ models trained on training rows only; away from .5 the first three figures mix l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import numpy as np
 
 from strongroom.assess.attacks.constraints import Floats
-from strongroom.assess.attacks.membership import Shadows, confidence, lira, lira_on_shadows
+from strongroom.assess.attacks.membership import Shadows, confidence, lira
+from strongroom.assess.attacks.rmia import Attack, on_each, rmia
 from strongroom.assess.case import Case
 from strongroom.assess.check import Said, check
 from strongroom.assess.checks.privacy._shadows import MembershipSettings, Trainer, draw
@@ -49,6 +52,8 @@ from strongroom.domain.outcome import Outcome, Severity
 
 _RULE: Final = "privacy.membership"
 _REFERENCES: Final = ("ATLAS AML.T0024.000",)
+_ATTACKS: Final[dict[str, Attack]] = {"": lira, "rmia.": rmia}
+"""By the prefix of their figures."""
 _FPRS: Final = (0.001, 0.01)
 _FEWEST: Final = 4
 """Shadows without which nothing is said."""
@@ -78,29 +83,34 @@ def membership(case: Case, settings: MembershipSettings) -> Iterator[Said]:
             fix="give it more seconds, or fewer shadow_rows",
         )
         return
-    scores = lira(confidence(case.scorer.score(pool.x), pool.y), shadows)
-    found = rank(pool.is_member, scores)
+    target = confidence(case.scorer.score(pool.x), pool.y)
+    scores = {prefix: attack(target, shadows) for prefix, attack in _ATTACKS.items()}
+    found = {prefix: rank(pool.is_member, s) for prefix, s in scores.items()}
     yield Metric.exact("shadows", trained, trained)
-    yield from _figures(found, case.rng(f"{_RULE}.bootstrap"), settings)
-    yield _curve("roc", found)
-    yield from _recipe(shadows)
+    for prefix, attack in _ATTACKS.items():
+        rng = case.rng(f"{_RULE}.{prefix}bootstrap")
+        yield from _figures(found[prefix], rng, settings, prefix)
+        yield _curve(f"{prefix}roc", found[prefix])
+        yield from _recipe(shadows, attack, prefix)
     shift = _shift(trainer, shadows, settings)
     yield shift
     yield _measured(trainer, found, scores, shift, settings)
 
 
 def _figures(
-    found: Ranking, rng: np.random.Generator, settings: MembershipSettings
+    found: Ranking, rng: np.random.Generator, settings: MembershipSettings, prefix: str
 ) -> Iterator[Said]:
     rates = {f"tpr@fpr={fpr:g}": (fpr, recall_at(fpr)) for fpr in _FPRS}
     drawn = bootstrap(
         found, {"auc": auc, **{k: m for k, (_, m) in rates.items()}}, rng, settings.replicates
     )
     method = f"bootstrap {settings.replicates}"
-    yield _between("auc", _value(auc, found), drawn["auc"], found.n, method)
+    yield _between(f"{prefix}auc", _value(auc, found), drawn["auc"], found.n, method)
     members, others = int(found.positives.sum()), int(found.negatives.sum())
     for name, (fpr, measure) in rates.items():
         if others * fpr < 1:
+            if prefix:  # Said once.
+                continue
             yield _unknown(
                 "too_few_non_members",
                 f"{others} non-members cannot show {name}: {1 / fpr:.0f} are needed",
@@ -113,12 +123,14 @@ def _figures(
             np.quantile(drawn[name], [0.025, 0.975]), wilson(value * members, members)
         ]
         low, high = float(replicates.min()), float(replicates.max())
-        yield Metric(name, value, low, high, members, method=f"{method}, widened to Wilson's")
+        yield Metric(
+            prefix + name, value, low, high, members, method=f"{method}, widened to Wilson's"
+        )
 
 
-def _recipe(shadows: Shadows) -> Iterator[Said]:
+def _recipe(shadows: Shadows, attack: Attack, prefix: str) -> Iterator[Said]:
     """The same attack on each shadow: mean over shadows, with the spread of that mean."""
-    scores = lira_on_shadows(shadows)
+    scores = on_each(attack, shadows)
     ranked = [rank(inside, s) for s, inside in zip(scores, shadows.inside, strict=True)]
     others = int(ranked[0].negatives.sum())
     rates = {f"tpr@fpr={fpr:g}": recall_at(fpr) for fpr in _FPRS if fpr * others >= 1}
@@ -128,8 +140,8 @@ def _recipe(shadows: Shadows) -> Iterator[Said]:
         spread = 1.96 * float(np.std(values, ddof=1)) / len(values) ** 0.5
         low, high = max(0.0, mean - spread), min(1.0, mean + spread)
         method = f"mean of {len(values)} shadows"
-        yield Metric(f"recipe.{name}", mean, low, high, ranked[0].n, method=method)
-    yield _curve("roc of the recipe", rank(shadows.inside.ravel(), scores.ravel()))
+        yield Metric(f"recipe.{prefix}{name}", mean, low, high, ranked[0].n, method=method)
+    yield _curve(f"{prefix}roc of the recipe", rank(shadows.inside.ravel(), scores.ravel()))
 
 
 def _shift(trainer: Trainer, shadows: Shadows, settings: MembershipSettings) -> Metric:
@@ -166,14 +178,19 @@ def _curve(name: str, found: Ranking) -> Curve:
 
 
 def _measured(
-    trainer: Trainer, found: Ranking, scores: Floats, shift: Metric, settings: MembershipSettings
+    trainer: Trainer,
+    found: Mapping[str, Ranking],
+    scores: Mapping[str, Floats],
+    shift: Metric,
+    settings: MembershipSettings,
 ) -> Finding:
     """In words: how much leaks, by which shadows, and whose rows stick out."""
     pool, note = trainer.pool, trainer.recipe.note
-    rate = _value(recall_at(0.01), found)
+    lira_rate, rmia_rate = (_value(recall_at(0.01), found[prefix]) for prefix in _ATTACKS)
     text = (
-        f"LiRA finds {rate:.1%} of members when it accuses 1 % of non-members wrongly (chance is "
-        f"1 %); AUC {_value(auc, found):.3f}. Shadows: {note}."
+        f"LiRA finds {lira_rate:.1%} of members and RMIA {rmia_rate:.1%} when they accuse 1 % of "
+        f"non-members wrongly (chance is 1 %); AUC {_value(auc, found['']):.3f} and "
+        f"{_value(auc, found['rmia.']):.3f}. Shadows: {note}."
     )
     if trainer.recipe.family != trainer.case.scorer.family:
         text += " Shadows of another kind than the model miss leaks: the leak may be larger."
@@ -187,7 +204,12 @@ def _measured(
             f" Test rows differ from unseen training rows (control AUC {shift.value:.2f}): "
             "rely on recipe.*"
         )
-    ranked = scores[: pool.members].argsort()[::-1][: settings.exposed]
+    exposed = {
+        prefix: [
+            int(row) for row in pool.rows[s[: pool.members].argsort()[::-1]][: settings.exposed]
+        ]
+        for prefix, s in scores.items()
+    }
     return Finding(
         f"{_RULE}.measured",
         Outcome.PASS,
@@ -199,7 +221,8 @@ def _measured(
             "shadow_rows": pool.shadow_rows,
             "training_rows": pool.training_rows,
             "recipe": note,
-            "most_exposed_training_rows": [int(row) for row in pool.rows[ranked]],
+            "most_exposed_training_rows": exposed[""],
+            "most_exposed_by_rmia": exposed["rmia."],
             "knowledge": "scores, the kind of model and its settings, most of the training data",
         },
         references=_REFERENCES,
