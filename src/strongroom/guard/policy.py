@@ -28,8 +28,10 @@ from strongroom.governance.problems import Problem, as_error
 from strongroom.governance.shape import validate
 from strongroom.governance.strict_yaml import MAX_BYTES, read_yaml
 from strongroom.guard.folding import folded
+from strongroom.guard.mcp.rules import McpRules
 from strongroom.guard.normalise import Limits
 from strongroom.guard.records import Action, Detection, Source
+from strongroom.guard.tools.rules import ToolRules
 
 ANY: Final = "any"
 Score = Annotated[float, Field(ge=0, le=1)]
@@ -113,6 +115,8 @@ class PolicyFile(_Part):
 
     version: Literal[1]
     name: Text = "default"
+    revision: Annotated[int, Field(ge=1, le=10**9)] | None = None
+    """Counts the changes of a signed policy; an older one is not taken back."""
     level: Level = Level.BALANCED
     enforce: bool | None = None
     """False: everything is judged and told, nothing masked or blocked."""
@@ -124,6 +128,9 @@ class PolicyFile(_Part):
     canaries: tuple[Annotated[str, Field(min_length=8, max_length=200)], ...] = ()
     hosts: tuple[Text, ...] = ()
     labels: tuple[Annotated[str, Field(min_length=3, max_length=80)], ...] = ()
+    tools: ToolRules | None = None
+    """What a model may call; without it every tool may be."""
+    mcp: McpRules = McpRules()
     examples: tuple[Example, ...] = ()
 
 

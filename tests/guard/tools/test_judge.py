@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -93,7 +93,7 @@ def test_the_plan_does_not_grow_after_untrusted_content_was_read():
 
 
 class TestApproval:
-    rules: dict[str, Any] = {
+    rules: ClassVar[dict[str, Any]] = {
         "approvers": (HER.public.pem(),),
         "allow": {
             "pay": {"arguments": PAY, "approval": {"argument": "amount", "above": 100}},

@@ -1,0 +1,1 @@
+"""A guard between an MCP client and a server: each reads only what was judged."""
