@@ -19,8 +19,9 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import precision_score, recall_score
 
+from strongroom.assess.attacks.attack import Attack, Budget, candidates
 from strongroom.assess.attacks.constraints import space_of
-from strongroom.assess.attacks.evasion import Attack, Budget, candidates, evade
+from strongroom.assess.attacks.evasion import evade
 from strongroom.assess.attacks.groups import Cells, disparity, rates
 from strongroom.assess.attacks.membership import Shadows, confidence, design, lira
 from strongroom.assess.attacks.operating import threshold_at_fpr

@@ -81,6 +81,7 @@ FEATURES = [
     {"name": "fee", "min": 0, "max": 5},
     {"name": "web", "type": "bool"},
     {"name": "shop", "type": "bool"},
+    {"name": "app", "type": "bool", "direction": "up"},
 ]
 
 
@@ -106,6 +107,7 @@ def test_a_step_without_a_value_in_the_range_is_refused():
         ([["web", "web"]], "two or more"),
         ([["web", "phone"]], "phone is no feature"),
         ([["web", "fee"]], "fee is float, not bool"),
+        ([["web", "app"]], "app moves up only"),
         ([["web", "shop"], ["shop", "web"]], "in one_hot[0] and in one_hot[1]"),
     ],
 )

@@ -70,6 +70,9 @@ def _groups(schema: Schema) -> Iterator[Problem]:
             elif features[name].type != "bool":
                 fix = "write `type: bool`"
                 yield Problem(at, f"{name} is {features[name].type}, not bool", fix)
+            elif features[name].direction != "any":
+                what = f"{name} moves {features[name].direction} only, and is in a one-hot group"
+                yield Problem(at, what, "remove one of the two: a group turns both ways")
             if taken.setdefault(name, number) != number:
                 what = f"{name} is in one_hot[{taken[name]}] and in one_hot[{number}]"
                 yield Problem(at, what, "keep it in one of the two")

@@ -21,7 +21,6 @@ from strongroom.governance.relations import (
     Expression,
     Negative,
     Number,
-    Relation,
     parse_relation,
 )
 

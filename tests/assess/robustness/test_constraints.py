@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strongroom.assess.attacks.attack import Attack, Budget, candidates
 from strongroom.assess.attacks.constraints import space_of
-from strongroom.assess.attacks.evasion import Attack, Budget, candidates, evade
+from strongroom.assess.attacks.evasion import evade
 from strongroom.assess.attacks.validator import breaches
 from strongroom.governance.manifest import Feature
 from strongroom.governance.relations import parse_relation

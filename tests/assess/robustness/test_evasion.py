@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strongroom.assess.attacks.attack import Attack, Budget, Evasion, candidates
 from strongroom.assess.attacks.constraints import Space, space_of
-from strongroom.assess.attacks.evasion import Attack, Budget, Evasion, candidates, evade
+from strongroom.assess.attacks.evasion import evade
 from strongroom.assess.attacks.validator import breaches
 from strongroom.domain.errors import InputError
 from strongroom.governance.manifest import Feature

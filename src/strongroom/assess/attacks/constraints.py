@@ -20,6 +20,7 @@ from strongroom.governance.relations import Expression, Relation
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
+Ints: TypeAlias = NDArray[np.int64]
 
 _DECIMALS: Final = 9
 """Snapped values are rounded to so many decimals: 57 × 0.01 is 0.57, not 0.5700000000000001."""
@@ -103,16 +104,19 @@ class Space:
     """What must hold between columns, of those relations that speak of the model's columns only."""
     following: tuple[tuple[Column, Expression], ...] = ()
     """Columns that are computed from others by a tie, and cannot be set alone."""
+    one_hot: tuple[Ints, ...] = ()
+    """Groups of columns, by index, of which exactly one is 1."""
 
     def settle(self, origin: Floats, rows: Floats) -> Bools:
         """Recompute in `rows` what follows; return which rows are then feasible.
 
         Both are (n, d); `rows` is changed in place, in the following columns only.
         """
+        turned = self._turn_groups(origin, rows)
         if not self.ties:
-            return np.ones(len(rows), dtype=bool)
+            return turned
         view = {name: rows[:, i] for i, name in enumerate(self.names)}
-        feasible = np.ones(len(rows), dtype=bool)
+        feasible = turned
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             for column, expression in self.following:
                 own = origin[:, [column.index]]
@@ -125,6 +129,18 @@ class Space:
                 feasible &= np.broadcast_to(tie.evaluate(view), len(rows))
         return feasible
 
+    def _turn_groups(self, origin: Floats, rows: Floats) -> Bools:
+        """Where one of a group was set to 1, set the others to 0; say which rows are sound."""
+        sound = np.ones(len(rows), dtype=bool)
+        for group in self.one_hot:
+            before, after = origin[:, group], rows[:, group]
+            fresh = (after == 1) & (before != 1)
+            turned = np.where(fresh.any(axis=1, keepdims=True), fresh, after)
+            rows[:, group] = turned
+            moved = (turned != before).any(axis=1)
+            sound &= ~moved | (turned.sum(axis=1) == 1)
+        return sound
+
 
 def space_of(
     features: Sequence[Feature],
@@ -133,18 +149,30 @@ def space_of(
     levels: Mapping[str, Floats],
     reach: Mapping[str, float],
     ties: Sequence[Relation] = (),
+    one_hot: Sequence[Sequence[str]] = (),
     only: Sequence[str] | None = None,
 ) -> Space:
     """The space of `profile`.
 
     `levels`: allowed values, as the model reads them, of each category column. `reach`: largest
-    relative change of the columns named. `only`: restrict to these columns.
+    relative change of the columns named. `one_hot`: groups of which exactly one is 1; who may not
+    set all of a group moves none of it. `only`: restrict to these columns.
     """
     names = tuple(feature.name for feature in features)
+    mine = {feature.name for feature in features if profile in feature.mutable_by}
+    whole = [group for group in one_hot if mine.issuperset(group)]
+    members = {name for group in whole for name in group}
+    mine -= {name for group in one_hot for name in group} - members
     made = {
-        feature.name: _column(index, feature, levels.get(feature.name), reach)
+        # A member is set to 1 only: that sets the others to 0.
+        feature.name: _column(
+            index,
+            feature,
+            np.array([1.0]) if feature.name in members else levels.get(feature.name),
+            reach,
+        )
         for index, feature in enumerate(features)
-        if profile in feature.mutable_by
+        if feature.name in mine
     }
     known = enforceable(ties, names)
     targets = dict(filter(None, map(computed_by, known)))
@@ -154,7 +182,9 @@ def space_of(
         for name, column in made.items()
         if name not in targets and (only is None or name in only)
     ]
-    return Space(names, tuple(settable), known, following)
+    places = {name: index for index, name in enumerate(names)}
+    groups = tuple(np.array([places[name] for name in group]) for group in whole)
+    return Space(names, tuple(settable), known, following, groups)
 
 
 def enforceable(ties: Sequence[Relation], names: Sequence[str]) -> tuple[Relation, ...]:
@@ -165,7 +195,7 @@ def enforceable(ties: Sequence[Relation], names: Sequence[str]) -> tuple[Relatio
 def _column(
     index: int, feature: Feature, levels: Floats | None, reach: Mapping[str, float]
 ) -> Column:
-    if feature.type == "bool":
+    if feature.type == "bool" and levels is None:
         levels = np.array([0.0, 1.0])
     step = feature.step or (1.0 if feature.type == "int" else 0.0)
     return Column(

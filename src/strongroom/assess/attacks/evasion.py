@@ -13,70 +13,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from strongroom.assess.attacks.constraints import Column, Floats, Space
-from strongroom.domain.errors import InputError
-
-Ints: TypeAlias = NDArray[np.int64]
-Score: TypeAlias = Callable[[Floats], Floats]
-"""(n, d) rows to (n,) probabilities of the flagged class."""
-
-CALL_ROWS: Final = 16_384
-"""Rows scored in one call, at most: the clock is read between calls."""
-HELD_ROWS: Final = 65_536
-"""About so many candidates are held at once, which bounds memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What the attacker may spend on one row."""
-
-    max_changes: int = 2
-    """Columns set."""
-    max_cost: float = np.inf
-    """Sum of the columns' declared costs."""
-    max_queries: int = 2_000
-    """Rows scored."""
-    beam: int = 4
-    """Partial solutions kept after each step; 1 is plain greedy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Attack:
-    """Who attacks what, with which values and for how much."""
-
-    score: Score
-    threshold: float
-    """A row evades when it scores below."""
-    space: Space
-    grids: Sequence[Floats]
-    """Values to try in each of the space's columns: see `candidates`."""
-    budget: Budget
-
-
-@dataclass(frozen=True, slots=True)
-class Evasion:
-    """What became of each attacked row, in the order given; arrays are (n,) or (n, d)."""
-
-    rows: Floats
-    """The evading row, or the lowest-scored feasible one met."""
-    scores: Floats
-    evaded: NDArray[np.bool_]
-    changes: Ints
-    """Columns set in `rows`; for an evading row, the fewest that the search found."""
-    cost: Floats
-    queries: Ints
-    """Rows scored on its behalf: all of a step's candidates, so an upper bound."""
-    finished: NDArray[np.bool_]
-    """False where the clock ran out first."""
-
-    def evaded_within(self, changes: int) -> int:
-        """Finished rows that evade with at most so many columns set."""
-        return int((self.finished & self.evaded & (self.changes <= changes)).sum())
+from strongroom.assess.attacks.attack import (
+    HELD_ROWS,
+    Attack,
+    Evasion,
+    checked_scores,
+    score_in_calls,
+)
+from strongroom.assess.attacks.constraints import Column, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,22 +60,6 @@ class _States:
             self.cost[keep],
             self.score[keep],
         )
-
-
-def candidates(columns: Sequence[Column], ordinary: Floats, per_column: int) -> tuple[Floats, ...]:
-    """Values worth trying in each column: its levels, or quantiles of ordinary rows' values."""
-    made = []
-    for column in columns:
-        if column.levels is not None:
-            made.append(column.levels)
-            continue
-        known = ordinary[:, column.index]
-        known = known[np.isfinite(known)]
-        ends = [x for x in (column.low, column.high) if np.isfinite(x)]
-        ranks = np.linspace(0, 1, per_column)
-        grid = np.quantile(known, ranks) if known.size else np.empty(0)
-        made.append(np.unique(np.concatenate([grid, ends])))
-    return tuple(made)
 
 
 def evade(
@@ -172,7 +104,7 @@ def _evade_batch(attack: Attack, origin: Floats, stop: Callable[[], bool]) -> Ev
     )
     if n == 0 or stop():
         return found
-    found.scores[:] = _checked(attack.score, origin)
+    found.scores[:] = checked_scores(attack.score, origin)
     found.evaded[:] = found.scores < attack.threshold
     moves = _moves(attack.space.columns, attack.grids, origin)
     states = _States(
@@ -187,7 +119,7 @@ def _evade_batch(attack: Attack, origin: Floats, stop: Callable[[], bool]) -> Ev
         if not len(states.owner):
             break
         tried, complete = _expand(attack, origin, states, moves, found.queries)
-        scores = _score_in_calls(attack.score, tried.values, stop)
+        scores = score_in_calls(attack.score, tried.values, stop)
         if scores is None:
             # None of the batch counts: the rows that ended early are the easy ones.
             return found
@@ -249,23 +181,6 @@ def _expand(
         owner, tried, used, mark, states.cost[parent] + costs[move], np.zeros(len(owner))
     )
     return made.take(affordable), complete
-
-
-def _score_in_calls(score: Score, rows: Floats, stop: Callable[[], bool]) -> Floats | None:
-    scores = np.empty(len(rows))
-    for first in range(0, len(rows), CALL_ROWS):
-        if stop():
-            return None
-        scores[first : first + CALL_ROWS] = _checked(score, rows[first : first + CALL_ROWS])
-    return scores
-
-
-def _checked(score: Score, rows: Floats) -> Floats:
-    scores = score(rows)
-    if scores.shape != (len(rows),) or not np.isfinite(scores).all():
-        # NaN is never below a threshold: unchecked, a broken model would look robust.
-        raise InputError("the model did not give one finite score a row while under attack")
-    return scores
 
 
 def _keep_best(found: Evasion, tried: _States, threshold: float, changes: int) -> None:

@@ -40,12 +40,14 @@ def breaches(
     levels: Mapping[str, Floats],
     reach: Mapping[str, float],
     ties: Sequence[Relation] = (),
+    one_hot: Sequence[Sequence[str]] = (),
     max_changes: int,
     max_cost: float,
 ) -> tuple[Breach, ...]:
     """All that is impossible in `rows`, (n, d), which were `origin` before the attack.
 
-    Columns that a relation computes from others follow; they are not counted as changes.
+    Columns that a relation computes from others follow; they are not counted as changes, nor is
+    what a one-hot group loses when another of it is set.
     """
     found: list[Breach] = []
     changed = (rows != origin) & ~(np.isnan(rows) & np.isnan(origin))
@@ -57,7 +59,16 @@ def breaches(
         ):
             found += [Breach(int(row), feature.name, reason) for row in at[broken]]
     known = enforceable(ties, [feature.name for feature in features])
-    found += _budget(features, changed, known, max_changes, max_cost)
+    places = {feature.name: index for index, feature in enumerate(features)}
+    paid = changed.copy()
+    for group in one_hot:
+        members = [places[name] for name in group]
+        now = rows[:, members]
+        paid[:, members] &= now != 0
+        broken = changed[:, members].any(axis=1) & ((now != 0).sum(axis=1) != 1)
+        at = np.flatnonzero(broken)
+        found += [Breach(int(row), ", ".join(group), "not exactly one of a group") for row in at]
+    found += _budget(features, paid, known, max_changes, max_cost)
     view = {feature.name: rows[:, index] for index, feature in enumerate(features)}
     for tie in known:
         broken = ~np.broadcast_to(tie.evaluate(view), len(rows))

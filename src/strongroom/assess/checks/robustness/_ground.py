@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from strongroom.assess.attacks.constraints import Floats, enforceable, space_of
-from strongroom.assess.attacks.evasion import Attack, Budget, candidates
+from strongroom.assess.attacks.attack import Attack, Budget, candidates
 from strongroom.assess.case import Case
 from strongroom.assess.check import Settings
 from strongroom.domain.errors import InputError
@@ -62,6 +62,7 @@ class Ground:
     features: tuple[Feature, ...]
     levels: dict[str, Floats]
     ties: tuple[Relation, ...]
+    one_hot: tuple[tuple[str, ...], ...]
     amounts: tuple[str, ...]
     ordinary: Floats
     """Rows of label 0."""
@@ -87,6 +88,7 @@ class Ground:
             levels=self.levels,
             reach=self.reach(limit),
             ties=self.ties,
+            one_hot=self.one_hot,
             only=None if reach is None else self.amounts,
         )
         grids = candidates(space.columns, self.ordinary, settings.values_per_field)
@@ -116,6 +118,7 @@ def prepare(
         features=features,
         levels=_levels(case, x),
         ties=ties,
+        one_hot=case.schema.one_hot,
         amounts=_amounts(features, settings),
         ordinary=x[case.labels("data.test") == 0],
         attacked=x[order[sound][: settings.max_rows]],

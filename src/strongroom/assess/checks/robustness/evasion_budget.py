@@ -25,8 +25,9 @@ from typing import Final
 
 import numpy as np
 
+from strongroom.assess.attacks.attack import Attack, Budget, Evasion
 from strongroom.assess.attacks.constraints import Floats
-from strongroom.assess.attacks.evasion import Attack, Budget, Evasion, evade
+from strongroom.assess.attacks.evasion import evade
 from strongroom.assess.attacks.operating import threshold_at_fpr
 from strongroom.assess.attacks.validator import breaches
 from strongroom.assess.case import Case
@@ -146,6 +147,7 @@ def _breaches(
         levels=ground.levels,
         reach=ground.reach(settings.amount_change),
         ties=ground.ties,
+        one_hot=ground.one_hot,
         max_changes=attack.budget.max_changes,
         max_cost=attack.budget.max_cost,
     )
