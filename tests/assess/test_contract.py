@@ -27,6 +27,7 @@ OPENS_MODEL = {
     "performance.discrimination",
     "privacy.membership",
     "robustness.evasion_budget",
+    "robustness.extraction",
 }
 
 
