@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from strongroom.cli.main import run
+from strongroom.domain.decision import Stage
 from strongroom.home.home import Home
 from strongroom.keys.trust import Role
-from strongroom.testing.releases import make_release
+from strongroom.registry.registry import Registry
+from strongroom.testing.releases import decide, make_release
 
 POLICY = """version: 1
 environment: production
@@ -45,14 +47,26 @@ VERBS = [
     ("rollback", "fraud", "--stage", "production"),
     ("open", "fraud", "--stage", "production"),
     ("rules", "add", "rule.rego"),
+    ("keys", "new", "mallory", "--role", "approval"),
+    ("keys", "admit", "vendor", "--key", "vendor.pem", "--role", "model"),
+    ("keys", "revoke", "ada"),
+    ("keys", "rotate"),
+    ("keys", "migrate", "--to", "local:elsewhere"),
+    ("keys", "extend", "gate"),
+    ("shred", "fraud", "--key", "erin", "--reason", "haste", "--yes"),
+    ("report", "audit", "system"),
+    ("report", "engineer", "system"),
+    ("deliver", "sealed://fraud/production", "served"),
 ]
 
 
 @pytest.fixture
 def strongroom(tmp_path: Path, monkeypatch, capsys):
     """Runs a verb in a home where ada is admin and erin an engineer; gives its exit code, err."""
-    make_release(tmp_path / "system")
+    loaded = make_release(tmp_path / "system")
     with Home.open(tmp_path / "home", create=True) as home:
+        decide(home, loaded, Stage.DEVELOPMENT)
+        Registry(home).promote(loaded, Stage.DEVELOPMENT)
         for name in ("ada", "erin"):
             home.add_key(name, [Role.ACT, Role.APPROVAL, Role.WAIVER])
     (tmp_path / "access.yaml").write_text(POLICY)
@@ -81,6 +95,14 @@ def test_no_verb_acts_for_nobody_or_for_whoever_has_no_right_to_it(strongroom):
     refused = json.loads(strongroom("access", "log", "--refused", "--format", "json")[1])
     assert len(refused) == len(VERBS)
     assert {line["actor"] for line in refused} == {"", "erin"}
+
+
+def test_mlflows_versions_are_opened_and_promoted_by_leave(strongroom):
+    pytest.importorskip("mlflow", reason="needs `make peers`")
+    strongroom("access", "set", "access.yaml", "--as", "ada")
+    for verb in (("open", "1", "system"), ("promote", "1", "system", "--to", "development")):
+        code, _, err = strongroom("mlflow", *verb, "--as", "ada")
+        assert (code, "may not" in err) == (1, True), (verb, err)
 
 
 def test_whoever_may_acts_and_it_is_on_record(strongroom):

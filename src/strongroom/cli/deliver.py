@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
-from strongroom.cli.options import HOME, HomeOption
+from strongroom.cli.leave import ask_leave
+from strongroom.cli.options import HOME, ActorOption, HomeOption
 from strongroom.cli.output import Format, FormatOption, people, write_json
+from strongroom.domain.decision import Stage
+from strongroom.governance.access.policy import Action
 from strongroom.home.home import Home
 from strongroom.integrations.deliver import Layout
 from strongroom.integrations.deliver import deliver as deliver_to
@@ -32,6 +35,7 @@ def deliver(
     whole: Annotated[
         bool, typer.Option("--all", help="Also manifest and dependencies, not the model alone.")
     ] = False,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
 ) -> None:
@@ -41,6 +45,8 @@ def deliver(
     """
     place = parse_version(source)
     with Home.open(home) as opened:
+        stage = place.which if isinstance(place.which, Stage) else None
+        ask_leave(opened, actor, Action.OPEN, place.system, stage)
         found = Registry(opened).open(place.system, place.which)
     paths = deliver_to(found, to, layout, whole=whole)
     if form is Format.JSON:

@@ -12,10 +12,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from strongroom.cli.options import HOME, HomeOption, key_passphrase
+from strongroom.cli.leave import ask_leave
+from strongroom.cli.options import HOME, ActorOption, HomeOption, key_passphrase
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.canonical import parse_time, plain
 from strongroom.domain.errors import InputError
+from strongroom.governance.access.policy import Action
 from strongroom.home.home import Home
 from strongroom.keys.keypair import MAX_PEM, PublicKey
 from strongroom.keys.trust import Role, TrustedKey
@@ -42,6 +44,7 @@ def new(
         typer.Option("--scope", help="Systems (for evidence: checks) it counts for, like fraud-*."),
     ] = None,
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="Good for so long.")] = 730,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
 ) -> None:
@@ -50,6 +53,7 @@ def new(
     The passphrase is the home's own, or STRONGROOM_KEY_PASSPHRASE if that is set.
     """
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.KEYS)
         public = opened.add_key(
             name,
             role,
@@ -73,12 +77,14 @@ def admit(
         typer.Option("--scope", help="Systems (for models: their names) it counts for."),
     ] = None,
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="Good for so long.")] = 730,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Trust a key that somebody else made, such as a vendor's that signs models, and log that."""
-    public = PublicKey.parse_pem(_pem(key), where=str(key))
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.KEYS)
+        public = PublicKey.parse_pem(_pem(key), where=str(key))
         now = opened.clock()
         until = now + timedelta(days=days)
         trusted = TrustedKey(name, public, tuple(role), tuple(scope or ("*",)), now, until)
@@ -123,11 +129,13 @@ def revoke(
     at: Annotated[
         str | None, typer.Option("--at", metavar="TIME", help="RFC 3339; now by default.")
     ] = None,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Believe nothing that the holder signed from that time on; earlier signatures stand."""
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.KEYS)
         when = opened.clock() if at is None else parse_time(at)
         opened.revoke_key(name, when)
     if form is Format.JSON:
@@ -144,6 +152,7 @@ def rotate(
     system: Annotated[
         str | None, typer.Option("--system", help="Only the versions of this system.")
     ] = None,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
 ) -> None:
@@ -153,6 +162,7 @@ def rotate(
     where the key service can do that. Killed, run it again: it goes on where it was.
     """
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.KEYS)
         if name is not None:
             new = opened.rotate_key(name)
             people.print(f"[green]rotated[/] {name}: key {new.key.key_id[:12]} signs from now on")
@@ -168,11 +178,13 @@ def migrate(
     keep_old: Annotated[
         bool, typer.Option("--keep-old", help="Leave the old wrapping keys where they are.")
     ] = False,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Wrap every version's key by another key service, then destroy the old wrapping keys."""
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.KEYS)
         moved = rotation.move(opened, to, keep_old=keep_old)
         _show(list(_told(moved, "moved")), form)
     people.print(f"set STRONGROOM_KMS={to} from now on", markup=False, soft_wrap=True)
@@ -182,11 +194,13 @@ def migrate(
 def extend(
     name: NameArgument,
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="From now on.")] = 730,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Let a key sign for longer: the ledger's, which is never replaced."""
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.KEYS)
         key = opened.extend_key(name, timedelta(days=days))
     if form is Format.JSON:
         write_json(_document(key))

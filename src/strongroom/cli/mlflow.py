@@ -12,10 +12,19 @@ from strongroom.assess.assessing import assess
 from strongroom.assess.home_store import HomeStore
 from strongroom.assess.runner import Plan
 from strongroom.cli.assess_progress import Bars
-from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
+from strongroom.cli.leave import ask_leave
+from strongroom.cli.options import (
+    HERE,
+    HOME,
+    ActorOption,
+    FolderArgument,
+    HomeOption,
+    manifest_in,
+)
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.canonical import plain
 from strongroom.domain.decision import Stage
+from strongroom.governance.access.policy import Action
 from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import load_manifest
 from strongroom.home.home import Home
@@ -64,6 +73,7 @@ def open_version(
     version: VersionArgument,
     folder: FolderArgument = HERE,
     tracking: TrackingOption = None,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
 ) -> None:
     """Open a version's sealed artifacts where the manifest has its model: to look at, to approve.
@@ -71,10 +81,11 @@ def open_version(
     Exit 0 opened, 2 tampered with, missing, or not ours to open. Remove it when you are done.
     """
     loaded = load_manifest(manifest_in(folder))
-    source = MlflowClient(tracking_uri=tracking).get_model_version_download_uri(
-        loaded.system.system.name, version
-    )
     with Home.open(home.absolute()) as opened:
+        ask_leave(opened, actor, Action.OPEN, loaded)
+        source = MlflowClient(tracking_uri=tracking).get_model_version_download_uri(
+            loaded.system.system.name, version
+        )
         target = check_out(opened, loaded, source)
     people.print(f"plaintext in {target}: remove it when you are done", markup=False)
 
@@ -85,6 +96,7 @@ def promote(
     to: Annotated[Stage, typer.Option("--to", help="The stage to enter.")],
     folder: FolderArgument = HERE,
     tracking: TrackingOption = None,
+    actor: ActorOption = "",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of everything random.")] = 0,
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
@@ -95,8 +107,9 @@ def promote(
     """
     loaded, catalog = load_manifest(manifest_in(folder)), load_catalog()
     cores = len(os.sched_getaffinity(0))
-    client = MlflowClient(tracking_uri=tracking)
     with Home.open(home.absolute()) as opened, Bars() as bars:
+        ask_leave(opened, actor, Action.PROMOTE, loaded, to)
+        client = MlflowClient(tracking_uri=tracking)
         steps = Steps(
             assess=lambda system: assess(
                 system,

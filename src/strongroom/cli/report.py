@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from strongroom.cli.options import HERE, HOME, FolderArgument, HomeOption, manifest_in
+from strongroom.cli.leave import ask_leave
+from strongroom.cli.options import HERE, HOME, ActorOption, FolderArgument, HomeOption, manifest_in
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.decision import Stage
+from strongroom.governance.access.policy import Action
 from strongroom.governance.loader import load_manifest
 from strongroom.home.home import Home
 from strongroom.report.audit import choose, write_bundle
@@ -30,12 +32,14 @@ def audit(
         Path, typer.Option("--out", "-o", help="Folder to write; must not exist.")
     ] = Path("audit-bundle"),
     stage: StageOption = None,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Write one bundle with which anybody can check the newest decision offline."""
     loaded = load_manifest(manifest_in(folder))
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.REPORT, loaded, stage)
         chosen = choose(opened, loaded, stage)
         extras = bundle_extras(opened, loaded, chosen)
         write_bundle(opened, loaded, chosen, out, extras)
@@ -53,12 +57,14 @@ def engineer(
         Path, typer.Option("--out", "-o", help="Folder for passport.html and .pdf.")
     ] = Path("passport"),
     stage: StageOption = None,
+    actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Write the model passport: every figure with its interval, the decision, what to do next."""
     loaded = load_manifest(manifest_in(folder))
     with Home.open(home) as opened:
+        ask_leave(opened, actor, Action.REPORT, loaded, stage)
         passport = passport_of(opened, loaded, stage)
     written = write_passport(passport, out)
     if form is Format.JSON:

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from strongroom.cli.leave import ask_leave
 from strongroom.cli.options import HOME, HomeOption, key_passphrase
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.canonical import plain
 from strongroom.domain.digests import Digest
 from strongroom.domain.errors import DeniedError, InputError
+from strongroom.governance.access.policy import Action
 from strongroom.home.home import Home
 from strongroom.registry.reading import Version
 from strongroom.registry.registry import Registry
@@ -42,6 +44,8 @@ def shred(
         found = _versions(Registry(opened), which)
         if not yes:
             _confirm(found)
+        for system in dict.fromkeys(v.seal.system for v in found):
+            ask_leave(opened, key, Action.SHRED, system)
         done = [
             shred_version(
                 opened, v.seal, by=key, reason=reason, force=force, passphrase=key_passphrase()
