@@ -57,6 +57,7 @@ EXTRA_OF: Final = {
     ),
     **dict.fromkeys(("threadpoolctl", "xgboost"), "ml"),
     **dict.fromkeys(("aiohttp", "redis", "uvicorn"), "gateway"),
+    **dict.fromkeys(("opentelemetry", "prometheus_client"), "gateway"),
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib", "typst"), "report"),
     **dict.fromkeys(("cyclonedx", "spdx_python_model"), "bom"),
     "cedarpy": "policy",

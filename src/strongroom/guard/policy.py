@@ -122,6 +122,8 @@ class PolicyFile(_Part):
     """False: everything is judged and told, nothing masked or blocked."""
     on_failure: Literal["block", "flag"] | None = None
     model: ModelUse = ModelUse.OPTIONAL
+    content: Literal["never", "sealed"] = "never"
+    """Whether the texts of each decision are kept in the log, sealed."""
     limits: Bounds = Bounds()
     actions: dict[Kind, BySource] = Field(default_factory=dict)
     allow: tuple[Allowed, ...] = ()

@@ -15,15 +15,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from strongroom.domain.digests import Digest
 from strongroom.domain.errors import InputError, IntegrityError, StoreError
 from strongroom.domain.statement import Statement, Subject
-from strongroom.home.home import Home
 from strongroom.keys.trust import GUARD_LOG_TYPE, Role
 from strongroom.ledger.merkle import leaf_hash, root
 from strongroom.storage.files import told
+
+if TYPE_CHECKING:  # it is given; its database would be loaded with it
+    from strongroom.home.home import Home
 
 BATCH: Final = 1_000
 """Lines; one statement of some 40 KB."""

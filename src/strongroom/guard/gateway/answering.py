@@ -17,6 +17,8 @@ from strongroom.guard.gateway.parts import Part, answer_parts
 from strongroom.guard.gateway.proxy import Proxy, Request, as_refusal
 from strongroom.guard.gateway.refusals import Refusal, blocked
 from strongroom.guard.gateway.sse import EventReader
+from strongroom.guard.gateway.tool_calls import Calls
+from strongroom.guard.gateway.turns import turns_of
 from strongroom.guard.gateway.wire.rewriter import Rewriter
 from strongroom.guard.records import Action, Grounds, Source, hardest
 
@@ -24,6 +26,8 @@ _PASSED = frozenset(
     ("content-type", "request-id", "x-request-id", "retry-after", "openai-processing-ms",
      "openai-version", "anthropic-organization-id")
 )  # fmt: skip
+APPROVAL = b"x-strongroom-approval"
+"""Header of a request with a person's approval of one call."""
 _PASSED_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-")
 
 
@@ -43,6 +47,15 @@ def grounds_of(request: Request) -> Grounds:
     return Grounds(own.canaries, request.reading.prompt, seen, own.hosts, own.labels)
 
 
+def calls_of(proxy: Proxy, request: Request) -> Calls:
+    """What judges the calls of tools in an answer."""
+    warden = request.caller.warden
+    before = turns_of(request.value) if warden and request.value else []
+    tokens = tuple(v.decode("latin-1") for k, v in request.headers if k == APPROVAL)
+    enforced = request.caller.guard.policy.enforce
+    return Calls(warden, before, enforced, tokens, proxy.seconds())
+
+
 async def whole(
     proxy: Proxy, request: Request, response: aiohttp.ClientResponse, send: Send
 ) -> tuple[dict[str, int], int]:
@@ -50,7 +63,8 @@ async def whole(
     body = await _read(response, request.setup.file.limits.response_bytes)
     if request.route.judged or response.status >= 400:
         value, parts = _texts(request, response, body)
-        texts = [part.text for part in parts]
+        seen = [(part.source, part.text) for part in parts]
+        texts = [text for _, text in seen]
         size = sum(map(len, texts))
         grounds = grounds_of(request)
         content = proxy.recorder.fingerprint(request.call, texts).hex()
@@ -58,7 +72,10 @@ async def whole(
             parts, request.caller.guard, None, grounds
         )
         verdict = await proxy.judged(work, request, size)
-        proxy.recorder.record(request.call, "output", verdict, content)
+        calls = calls_of(proxy, request)
+        calls.whole(value[0])
+        verdict = calls.added_to(verdict)
+        proxy.recorder.record(request.call, "output", verdict, content, seen)
         if verdict.action is Action.BLOCK:
             raise blocked("output", tuple(dict.fromkeys(d.kind for d in verdict.detections)))
         if verdict.changed:
@@ -85,12 +102,12 @@ async def relay(
         raise Refusal(502, "upstream_error", "The upstream streams where nothing should.")
     fingerprint = proxy.recorder.fingerprint(request.call, ())
     channels = Channels(request.caller.guard, grounds_of(request), fingerprint)
-    rewriter = rewriter_of(channels, request.call.id)
+    rewriter, calls = rewriter_of(channels, request.call.id), calls_of(proxy, request)
     headers = [*headers_of(response), *request.told()]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     end, reason, stopped = b"", "", True
     try:
-        async for out in _relayed(proxy, request, response, rewriter):
+        async for out in _relayed(proxy, request, response, rewriter, calls):
             await send({"type": "http.response.body", "body": out, "more_body": True})
         stopped = False
     except Blocked:
@@ -101,8 +118,9 @@ async def relay(
     finally:
         usage.update(rewriter.usage)
         verdict, late = channels.verdict()
+        verdict = calls.added_to(verdict)
         proxy.recorder.record(
-            request.call, "output", verdict, fingerprint.hex(),
+            request.call, "output", verdict, fingerprint.hex(), channels.said(),
             reason="disconnected" if stopped else reason, late=late,
         )  # fmt: skip
     await send({"type": "http.response.body", "body": end})
@@ -110,7 +128,11 @@ async def relay(
 
 
 async def _relayed(
-    proxy: Proxy, request: Request, response: aiohttp.ClientResponse, rewriter: Rewriter
+    proxy: Proxy,
+    request: Request,
+    response: aiohttp.ClientResponse,
+    rewriter: Rewriter,
+    calls: Calls,
 ) -> AsyncIterator[bytes]:
     """What leaves, chunk by chunk of the upstream."""
     guard, limits = request.caller.guard, request.setup.file.limits
@@ -118,7 +140,9 @@ async def _relayed(
 
     def rewrite(chunk: bytes, out: list[bytes]) -> None:
         for event in reader.feed(chunk):
-            out.append(rewriter.event(event))  # noqa: PERF401 - what came before an error counts
+            if calls.event(event.data):
+                raise Blocked
+            out.append(rewriter.event(event))  # what came before an error counts
 
     async for chunk in response.content.iter_any():
         received += len(chunk)

@@ -88,7 +88,9 @@ class Gateway:
         if self.tally.open > setup.file.limits.open_requests:
             raise Refusal(503, "busy", "The gateway has as many requests as it may.", 1)
         caller = setup.caller(scope["headers"], self.today())
-        call = Call(self.new_id(), caller, route.name, setup.file.mode, setup.hmac_key)
+        call = Call(
+            self.new_id(), caller, route.name, setup.file.mode, setup.hmac_key, setup.content_key
+        )
         return Request(call, route, setup, scope["path"], scope["headers"])
 
     async def _serve(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:

@@ -142,6 +142,12 @@ class Channels:
         texts = sum(len(delta) for text in self._texts.values() for delta in text.given)
         return texts + sum(held.size for held in self._arguments.values())
 
+    def said(self) -> list[tuple[Source, str]]:
+        """All that the model said so far."""
+        texts = ["".join(text.given) for text in self._texts.values()]
+        texts += ["".join(held.given) for held in self._arguments.values()]
+        return [(Source.OUTPUT, text) for text in texts if text]
+
     def _left(self) -> set[str]:
         return set(self._finished.values())
 

@@ -165,11 +165,49 @@ class Unjudged(_Part):
     other: Fate = "block"
 
 
+class Anchor(_Part):
+    """Records what the log holds in a home's ledger, again and again."""
+
+    home: Text
+    name: Name = "decisions"
+    """What the log is anchored as; each gateway's its own."""
+    seconds: Seconds = 60.0
+
+
 class Record(_Part):
     """Where decisions are written, and the key of the HMAC of their content."""
 
     file: Text
     hmac_key: Secret | None = None
+    content_key: Secret | None = None
+    """32 bytes in hexadecimal: seals texts where a policy says `content: sealed`."""
+    anchor: Anchor | None = None
+
+
+class Collector(_Part):
+    """Takes OpenTelemetry spans by OTLP over HTTP."""
+
+    endpoint: Text
+    """With its path, `…/v1/traces`."""
+    seconds: Seconds = 5.0
+
+
+class Telemetry(_Part):
+    """Who else is told of decisions. What cannot be told is dropped and counted."""
+
+    ocsf: Text | None = None
+    """A file of OCSF 1.8, a JSON object a line."""
+    otlp: Collector | None = None
+    queue: Count = 10_000
+
+
+class Signed(_Part):
+    """Only policies that are signed by somebody whom `trust` names are loaded, and none older."""
+
+    trust: Text
+    """A trust policy, as `trust.json` of a home."""
+    state: Text = "policies.json"
+    """Where the newest revisions that were loaded are kept; belongs to the gateway alone."""
 
 
 class GatewayFile(_Part):
@@ -188,7 +226,9 @@ class GatewayFile(_Part):
     unjudged: Unjudged = Unjudged()
     tool_definitions: Literal["context", "system"] = "context"
     """Who speaks in the definitions of tools."""
+    signed: Signed | None = None
     record: Record | None = None
+    telemetry: Telemetry = Telemetry()
     metrics: bool = False
 
 

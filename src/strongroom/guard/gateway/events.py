@@ -50,10 +50,18 @@ class Decided:
     """Of judging."""
     content: str
     """HMAC-SHA256 of all texts that were judged, in hexadecimal."""
+    chars: int = 0
+    """Length of all texts that were judged."""
+    conversation: str = ""
+    """A name that turns of one conversation share; says nothing else."""
+    sealed: str = ""
+    """The texts, where the policy wants them kept; see `guard/events/content.py`."""
 
     def to_json(self) -> dict[str, Any]:
         """As it is written; holds nothing of the content."""
         told = {name: value for name, value in asdict(self).items() if name != "detections"}
+        if not self.sealed:
+            del told["sealed"]
         told["detections"] = [
             {"detector": d.detector, "kind": d.kind, "score": d.score,
              "span": list(d.span), "decoded": list(d.decoded)}

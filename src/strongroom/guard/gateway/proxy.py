@@ -29,6 +29,7 @@ from strongroom.guard.gateway.body import read_object, write_json
 from strongroom.guard.gateway.budget import Use, charges, corrections, reserved, tokens_in
 from strongroom.guard.gateway.completions import completion, streamed
 from strongroom.guard.gateway.config import Limits
+from strongroom.guard.gateway.conversations import conversation_of
 from strongroom.guard.gateway.judging import Memory, Verdict, judge_parts
 from strongroom.guard.gateway.limits import Counters, CountersLost, Over, Window
 from strongroom.guard.gateway.parts import Reading, Unread
@@ -144,7 +145,9 @@ class Proxy:
         """Judge all texts of a request; record it. Raises Refusal if it is blocked."""
         guard, reading = request.caller.guard, request.reading
         reason, fate = _unread(reading.unread, request)
-        texts = [part.text for part in reading.parts]
+        seen = [(part.source, part.text) for part in reading.parts]
+        texts = [text for _, text in seen]
+        request.call.conversation = conversation_of(request.headers, request.call, seen)
         content = self.recorder.fingerprint(request.call, texts).hex()
         work = lambda: judge_parts(  # noqa: E731 - done here or in a thread
             reading.parts, guard, self.memory, request.caller.grounds
@@ -154,7 +157,7 @@ class Proxy:
         fate = fate if guard.policy.enforce else min(fate, Action.FLAG, key=lambda a: a.rank)
         verdict = replace(verdict, action=hardest((verdict.action, fate)), would=would)
         request.verdict = verdict
-        self.recorder.record(request.call, "input", verdict, content, reason=reason)
+        self.recorder.record(request.call, "input", verdict, content, seen, reason=reason)
         if verdict.action is Action.BLOCK:
             kinds = tuple(dict.fromkeys([*([reason] if reason else []), *_kinds(verdict)]))
             raise blocked("input", kinds)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from strongroom.domain.canonical import format_time
+from strongroom.guard.events.content import seal_texts
 from strongroom.guard.gateway.events import Decided, Fingerprint, Sink
 from strongroom.guard.gateway.judging import Verdict
 from strongroom.guard.gateway.tenants import Caller
-from strongroom.guard.records import Action
+from strongroom.guard.records import Action, Source
 
 NOTHING = Verdict(Action.ALLOW, Action.ALLOW, 0.0, (), (), 0, changed=False)
+Texts: TypeAlias = Sequence[tuple[Source, str]]
+"""What was judged, and whose words it is."""
 
 
 @dataclass(slots=True)
@@ -24,6 +28,9 @@ class Call:
     route: str
     mode: str
     hmac_key: bytes
+    content_key: bytes | None = None
+    """Seals texts that the policy wants kept."""
+    conversation: str = ""
     model: str = ""
     upstream: str = ""
     streamed: bool = False
@@ -50,6 +57,7 @@ class Recorder:
         direction: str,
         verdict: Verdict,
         content: str,
+        texts: Texts = (),
         *,
         reason: str = "",
         late: bool = False,
@@ -77,5 +85,15 @@ class Recorder:
                 late=late,
                 micros=verdict.micros,
                 content=content,
+                chars=sum(len(text) for _, text in texts),
+                conversation=call.conversation,
+                sealed=_sealed(call, direction, texts),
             )
         )
+
+
+def _sealed(call: Call, direction: str, texts: Texts) -> str:
+    wanted = call.caller.guard.policy.file.content == "sealed"
+    if not wanted or call.content_key is None or not texts:
+        return ""
+    return seal_texts(texts, call.content_key, f"{call.id}.{direction}")

@@ -27,8 +27,11 @@ from strongroom.guard.gateway.patience import patient
 from strongroom.guard.gateway.proxy import Proxy
 from strongroom.guard.gateway.recording import Recorder
 from strongroom.guard.gateway.tally import Tally
+from strongroom.guard.gateway.telling import anchoring, telling
 from strongroom.guard.gateway.tenants import Setup, Verify, set_up, unsigned
 from strongroom.guard.gateway.workers import Workers
+from strongroom.guard.signing import Vouching, read_file
+from strongroom.keys.trust import TrustPolicy
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +61,13 @@ def gateway_of(
     """A gateway that records to the configured file, and to further sinks."""
     tally = Tally()
     all_sinks: list[Sink] = [tally, *sinks]
-    if setup.file.record:
-        all_sinks.append(FileSink(folder / setup.file.record.file))
+    if told := telling(setup.file.telemetry, folder):
+        all_sinks.append(told)
+        tally.watch(told.outlet)
+    if record := setup.file.record:
+        all_sinks.append(FileSink(folder / record.file))
+        if record.anchor:
+            all_sinks.append(anchoring(record.anchor, folder / record.file, folder))
     recorder = Recorder(Both(all_sinks), now)
     proxy = Proxy(recorder, counters, workers, Memory(), time.time)
     return Gateway(setup, proxy, tally, today, lambda: f"sr_{secrets.token_hex(12)}")
@@ -106,8 +114,13 @@ class Server(uvicorn.Server):
 
 def prepare(path: Path, workers: Workers, *, verify: Verify = unsigned) -> Setup:
     """All that a configuration means. Raises what is wrong with it."""
+    file = load_config(path)
+    if file.signed is not None:
+        trust = path.parent / file.signed.trust
+        policy = TrustPolicy.parse(read_file(trust), where=str(trust))
+        verify = Vouching(policy, path.parent / file.signed.state, now)
     return set_up(
-        load_config(path),
+        file,
         path.parent,
         today=today,
         environ=os.environ,

@@ -1,64 +1,86 @@
-"""Figures for Prometheus, counted from decisions; text format 0.0.4."""
+"""Figures for Prometheus, counted from decisions."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+
+from strongroom.guard.events.outlet import Outlet
 from strongroom.guard.gateway.events import Decided
 
-BUCKETS: Final = (250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 1_000_000)
-"""Microseconds."""
+BUCKETS: Final = (0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0)
+"""Seconds."""
+_DECISION: Final = ("tenant", "route", "direction", "action", "would")
 
 
 class Tally:
-    """A sink that counts."""
+    """A sink that counts, in a registry of its own."""
 
     def __init__(self) -> None:
-        self._decisions: Counter[tuple[str, str, str, str, str]] = Counter()
-        self._kinds: Counter[str] = Counter()
-        self._micros: Counter[int] = Counter()
-        self._sum = self._late = 0
         self.open = 0
         """Requests that are under way."""
+        self._registry = CollectorRegistry()
+        self._decisions = Counter(
+            "strongroom_guard_decisions", "Decisions, by what was done.", _DECISION,
+            registry=self._registry,
+        )  # fmt: skip
+        self._kinds = Counter(
+            "strongroom_guard_detections", "Decisions in which a kind was seen.", ("kind",),
+            registry=self._registry,
+        )  # fmt: skip
+        self._late = Counter(
+            "strongroom_guard_late", "Streams of which a part had left.", registry=self._registry
+        )
+        self._seconds = Histogram(
+            "strongroom_guard_judging_seconds", "Work of judging.", buckets=BUCKETS,
+            registry=self._registry,
+        )  # fmt: skip
+        gauge = Gauge(
+            "strongroom_guard_open_requests", "Requests under way.", registry=self._registry
+        )
+        gauge.set_function(lambda: float(self.open))
 
     def record(self, event: Decided) -> None:
         """Count one."""
-        key = (event.tenant, event.route, event.direction, event.action, event.would)
-        self._decisions[key] += 1
-        self._kinds.update({d.kind for d in event.detections})
-        self._micros[next((b for b in BUCKETS if event.micros <= b), 0)] += 1
-        self._sum += event.micros
-        self._late += event.late
+        self._decisions.labels(
+            event.tenant, event.route, event.direction, event.action, event.would
+        ).inc()
+        for kind in {d.kind for d in event.detections}:
+            self._kinds.labels(kind).inc()
+        self._seconds.observe(event.micros / 1e6)
+        self._late.inc(event.late)
+
+    def watch(self, outlet: Outlet) -> None:
+        """Tell too what an outlet drops and its writers fail to write."""
+        self._registry.register(_Outlet(outlet))
 
     def close(self) -> None:
         """Nothing to close."""
 
     def text(self) -> bytes:
-        """All figures."""
-        lines = ["# TYPE strongroom_guard_decisions_total counter"]
-        names = ("tenant", "route", "direction", "action", "would")
-        for key, count in sorted(self._decisions.items()):
-            labels = ",".join(f'{n}="{v}"' for n, v in zip(names, key, strict=True))
-            lines.append(f"strongroom_guard_decisions_total{{{labels}}} {count}")
-        lines.append("# TYPE strongroom_guard_detections_total counter")
-        for kind, count in sorted(self._kinds.items()):
-            lines.append(f'strongroom_guard_detections_total{{kind="{kind}"}} {count}')
-        lines.append("# TYPE strongroom_guard_judging_seconds histogram")
-        running = 0
-        for bucket in BUCKETS:
-            running += self._micros[bucket]
-            lines.append(
-                f'strongroom_guard_judging_seconds_bucket{{le="{bucket / 1e6:g}"}} {running}'
-            )
-        total = sum(self._micros.values())
-        lines += [
-            f'strongroom_guard_judging_seconds_bucket{{le="+Inf"}} {total}',
-            f"strongroom_guard_judging_seconds_sum {self._sum / 1e6:g}",
-            f"strongroom_guard_judging_seconds_count {total}",
-            "# TYPE strongroom_guard_late_total counter",
-            f"strongroom_guard_late_total {self._late}",
-            "# TYPE strongroom_guard_open_requests gauge",
-            f"strongroom_guard_open_requests {self.open}",
-        ]
-        return ("\n".join(lines) + "\n").encode()
+        """All figures, in the text format."""
+        return generate_latest(self._registry)
+
+
+class _Outlet:
+    """A collector of an outlet's own counts."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """As they stand."""
+        yield CounterMetricFamily(
+            "strongroom_guard_events_dropped", "Events that were not told.",
+            value=self._outlet.dropped,
+        )  # fmt: skip
+        failed = CounterMetricFamily(
+            "strongroom_guard_events_failed", "Events that a writer did not take.",
+            labels=("writer",),
+        )  # fmt: skip
+        for name, count in sorted(self._outlet.failed.items()):
+            failed.add_metric((name,), count)
+        yield failed

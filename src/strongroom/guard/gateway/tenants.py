@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from strongroom.domain.errors import InputError
 from strongroom.guard.detectors.catalog import roster
 from strongroom.guard.drivers import Guard, Run, here
+from strongroom.guard.events.content import content_key
 from strongroom.guard.gateway.config import (
     DEFAULT_POLICY,
     GatewayFile,
@@ -26,6 +27,7 @@ from strongroom.guard.gateway.refusals import Family, Refusal
 from strongroom.guard.gateway.upstreams import Server
 from strongroom.guard.policy import ModelUse, Policy, default_policy, read_policy
 from strongroom.guard.records import Detector, Grounds
+from strongroom.guard.tools.judge import Warden
 
 MAX_POLICY: Final = 512 * 1024
 
@@ -52,6 +54,8 @@ class Caller:
     guard: Guard
     grounds: Grounds
     """Of the policy alone."""
+    warden: Warden | None = None
+    """Of tools; one for all keys of a tenant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Setup:
     servers: Mapping[str, Server]
     hmac_key: bytes
     notes: tuple[str, ...]
+    content_key: bytes | None = None
+    """Seals texts that a policy wants kept."""
 
     def caller(self, headers: Headers, today: date) -> Caller:
         """Who asks. Raises Refusal."""
@@ -122,13 +128,27 @@ def set_up(
         guard = guards[tenant.policy]
         own_file = guard.policy.file
         grounds = Grounds(own_file.canaries, hosts=own_file.hosts, labels=own_file.labels)
+        warden = Warden(own_file.tools) if own_file.tools else None
         for key in tenant.keys:
-            callers[key.sha256] = (Caller(name, key.name, tenant, guard, grounds), key.until)
+            caller = Caller(name, key.name, tenant, guard, grounds, warden)
+            callers[key.sha256] = (caller, key.until)
     hmac_key = os.urandom(32)
     if file.record and file.record.hmac_key:
         secret = secret_of(file.record.hmac_key, folder, environ, "record.hmac_key")
         hmac_key = hashlib.sha256(secret.encode()).digest()
-    return Setup(file, callers, servers, hmac_key, tuple(notes))
+    sealing_key = _content_key(file, folder, environ)
+    if sealing_key is None:
+        for name, policy in policies.items():
+            if policy.file.content == "sealed":
+                raise InputError("needs `record.content_key`", where=f"policies.{name}: content")
+    return Setup(file, callers, servers, hmac_key, tuple(notes), sealing_key)
+
+
+def _content_key(file: GatewayFile, folder: Path, environ: Mapping[str, str]) -> bytes | None:
+    if file.record is None or file.record.content_key is None:
+        return None
+    where = "record.content_key"
+    return content_key(secret_of(file.record.content_key, folder, environ, where), where)
 
 
 def _roster(model: ModelUse) -> tuple[tuple[Detector, ...], tuple[str, ...]]:
