@@ -52,7 +52,8 @@ def evolve(
     for first in range(0, len(origin), batch):
         rows = trials.open
         rows = rows[(rows >= first) & (rows < first + batch)]
-        _breed(trials, rows, rng, breeding)
+        if len(rows):
+            _breed(trials, rows, rng, breeding)
     return trials.end()
 
 
@@ -94,7 +95,7 @@ def _thinned(attack: Attack, genes: Ints, rng: np.random.Generator) -> Ints:
 
 
 def _goals(trials: Trials, rows: Ints, genes: Ints) -> Floats:
-    """(rows, population, 3): score down to the threshold, columns changed, cost; asks the model."""
+    """Ask for (rows, population, 3): score down to the threshold, columns changed, cost."""
     n, population, _ = genes.shape
     owner = np.repeat(rows, population)
     made = _made(trials.attack, trials.origin[owner], genes.reshape(n * population, -1))

@@ -47,7 +47,7 @@ def transfer(
     trials = Trials.begin(blind(attack), origin, stop)
     # Tries for the rows themselves are kept back.
     each = min(attack.budget.max_queries - len(_SURE), -(-probes // max(len(origin), 1)))
-    if not attack.space.columns or attack.budget.max_changes == 0 or each <= 0:
+    if not len(origin) or not attack.space.columns or attack.budget.max_changes == 0 or each <= 0:
         return trials.end()
     half = each * len(origin) // 2
     own = origin[rng.integers(0, len(origin), each * len(origin) - half)]

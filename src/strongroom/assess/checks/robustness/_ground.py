@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from strongroom.assess.attacks.constraints import Floats, enforceable, space_of
 from strongroom.assess.attacks.attack import Attack, Budget, candidates
+from strongroom.assess.attacks.constraints import Floats, enforceable, space_of
 from strongroom.assess.case import Case
 from strongroom.assess.check import Settings
 from strongroom.domain.errors import InputError
-from strongroom.governance.manifest import Feature
+from strongroom.governance.manifest import Feature, Profile
 from strongroom.governance.relations import Relation, parse_relation
 
-Profile = Literal["payer", "merchant", "mule", "insider"]
+
 PROFILES: Final[tuple[Profile, ...]] = ("payer", "merchant", "mule", "insider")
 _AMOUNT: Final = re.compile(r"(?:^|[^a-z])(?:amount|amt)[0-9]*$", re.IGNORECASE)
 
@@ -69,7 +69,7 @@ class Ground:
     attacked: Floats
     """Detected rows of label 1, in random order."""
     broken: int
-    """Detected rows that break a relation as they are, and are not attacked."""
+    """Detected rows that break a relation or a one-hot group as they are, and are not attacked."""
     score: Callable[[Floats], Floats]
     threshold: float
 
@@ -114,6 +114,8 @@ def prepare(
     sound = np.ones(len(order), dtype=bool)
     for tie in ties:
         sound &= np.broadcast_to(tie.evaluate(view), len(order))
+    for group in case.schema.one_hot:
+        sound &= np.sum([view[name] for name in group], axis=0) == 1
     return Ground(
         features=features,
         levels=_levels(case, x),

@@ -35,13 +35,13 @@ from strongroom.assess.check import Said, check
 from strongroom.assess.checks.robustness._ground import (
     EvasionSettings,
     Ground,
-    Profile,
     prepare,
     profiles_of,
 )
 from strongroom.assess.measures.intervals import share, wilson
 from strongroom.domain.evidence import Curve, Finding, Metric
 from strongroom.domain.outcome import Outcome, Severity
+from strongroom.governance.manifest import Profile
 
 _RULE: Final = "robustness.evasion_budget"
 _REFERENCES: Final = ("ATLAS AML.T0015", "ATLAS AML.T0043")
