@@ -25,7 +25,9 @@ OPENS_MODEL = {
     "fairness.groups",
     "performance.calibration",
     "performance.discrimination",
+    "privacy.attribute_inference",
     "privacy.membership",
+    "privacy.structure",
     "robustness.evasion_budget",
     "robustness.extraction",
 }

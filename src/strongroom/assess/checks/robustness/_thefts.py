@@ -59,7 +59,7 @@ class ExtractionSettings(Settings):
     """Rows that a copy is compared on."""
     replicates: int = Field(default=200, ge=100, le=5_000)
     """Bootstrap replicates."""
-    seconds: float = Field(default=120.0, gt=0)
+    seconds: float = Field(default=240.0, gt=0)
     """Time for all thefts; those not begun by then are left out, and said so."""
 
 

@@ -39,7 +39,7 @@ from strongroom.assess.checks.robustness._thefts import (
     thefts,
     told_by,
 )
-from strongroom.assess.measures.intervals import resampled
+from strongroom.assess.measures.intervals import FEW, resampled
 from strongroom.domain.evidence import Curve, Finding, Metric
 from strongroom.domain.outcome import Outcome, Severity
 
@@ -99,7 +99,8 @@ def _figures(like: Likeness, scene: Scene, suffix: str) -> Iterator[Metric]:
     for column, (name, value) in enumerate(zip(_NAMES, values, strict=True)):
         if np.isfinite(value):
             samples = like.drawn[:, column]
-            events = scene.flagged
+            # Where no replicate differs they say nothing: Wilson's interval knows better.
+            events = scene.flagged if np.ptp(samples) else FEW - 1
             # AUC ratios may exceed 1, so only the proportions are widened for few events.
             yield resampled(
                 name + suffix,
