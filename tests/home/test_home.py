@@ -28,13 +28,14 @@ def texts(home, **wanted) -> list[str]:
     return [r.statement.predicate["text"] for r in home.records(NOTE_TYPE, **wanted)]
 
 
-def test_a_new_home_has_four_service_keys_that_may_sign_what_they_are_for(opened):
+def test_a_new_home_has_service_keys_that_may_sign_what_they_are_for(opened):
     home = opened()
     roles = {k.name: k.roles for k in home.trust.keys}
     assert roles == {
         "assessor": (Role.EVIDENCE,),
         "gate": (Role.DECISION,),
         "registry": (Role.SEAL, Role.PROMOTION, Role.BUNDLE),
+        "recorder": (Role.PROVENANCE, Role.MATERIALS),
         "ledger": (Role.CHECKPOINT,),
     }
     assert {home.signer(k.name).public for k in home.trust.keys} == {k.key for k in home.trust.keys}

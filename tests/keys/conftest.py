@@ -101,10 +101,27 @@ def _gcp(request: pytest.FixtureRequest) -> Service:
     return Service(f"gcp-kms:{ring}?endpoint={request.getfixturevalue('gcp').address}", {})
 
 
+@pytest.fixture(scope="session")
+def azure() -> Iterator[object]:
+    pytest.importorskip("azure.keyvault.keys", reason="needs the azure extra")
+    pytest.importorskip("azure.identity", reason="needs the azure extra")
+    from strongroom.testing.azure_vault import azure_vault  # noqa: PLC0415 only where it is asked for
+
+    with azure_vault() as server:
+        yield server
+
+
+def _azure(request: pytest.FixtureRequest) -> Service:
+    server = request.getfixturevalue("azure")
+    environment = {"REQUESTS_CA_BUNDLE": str(server.authorities)}
+    return Service(f"azure-kv:{server.address}?prefix=p{next(NUMBERS)}-", environment)
+
+
 SERVICES: Mapping[str, Callable[[pytest.FixtureRequest], Service]] = {
     "local": _local,
     "openbao": _openbao,
     "aws": _aws,
+    "azure": _azure,
     "gcp": _gcp,
     "softhsm": _softhsm,
 }

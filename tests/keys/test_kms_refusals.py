@@ -43,6 +43,7 @@ def listener() -> Iterator[tuple[int, list[socket.socket]]]:
 def places(port: int) -> dict[str, str]:
     return {
         "openbao": f"openbao:http://127.0.0.1:{port}/transit",
+        "azure": f"azure-kv:https://127.0.0.1:{port}",
         "aws": f"aws-kms:eu-central-1?endpoint=http://127.0.0.1:{port}",
     }
 
@@ -50,6 +51,9 @@ def places(port: int) -> dict[str, str]:
 def found(uri: str, timeout: float) -> Kms:
     if uri.startswith("aws"):
         pytest.importorskip("boto3", reason="needs the aws extra")
+    if uri.startswith("azure"):
+        pytest.importorskip("azure.keyvault.keys", reason="needs the azure extra")
+        pytest.importorskip("azure.identity", reason="needs the azure extra")
     environment = {
         "VAULT_TOKEN": TOKEN,
         "AWS_ACCESS_KEY_ID": "x",
@@ -58,7 +62,7 @@ def found(uri: str, timeout: float) -> Kms:
     return kms_from_uri(uri, environment=environment, timeout=timeout)
 
 
-@pytest.mark.parametrize("kind", ["aws", "openbao"])
+@pytest.mark.parametrize("kind", ["aws", "azure", "openbao"])
 def test_a_service_that_is_down_is_said_to_be_down_without_a_secret(kind: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -69,7 +73,7 @@ def test_a_service_that_is_down_is_said_to_be_down_without_a_secret(kind: str) -
     assert TOKEN not in str(said.value)
 
 
-@pytest.mark.parametrize("kind", ["aws", "openbao"])
+@pytest.mark.parametrize("kind", ["aws", "azure", "openbao"])
 def test_a_service_that_never_answers_is_given_up_after_a_few_calls(kind: str) -> None:
     with listener() as (port, came):
         kms = found(places(port)[kind], 0.2)

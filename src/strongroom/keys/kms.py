@@ -23,6 +23,7 @@ _OPENERS: Final[Mapping[str, tuple[str, str | None]]] = {
     "openbao": ("strongroom.keys.services.vault", "vault"),
     "pkcs11": ("strongroom.keys.services.token", "pkcs11"),
     "aws-kms": ("strongroom.keys.services.aws", "aws"),
+    "azure-kv": ("strongroom.keys.services.azure", "azure"),
     "gcp-kms": ("strongroom.keys.services.gcp", "gcp"),
 }
 """Scheme → module with a function `open_kms`, and the extra that it needs."""
