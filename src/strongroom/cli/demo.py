@@ -1,37 +1,22 @@
-"""`strongroom demo`: the whole hall on a payment-fraud model, told as it happens."""
+"""`strongroom demo`: the whole hall on a payment-fraud model; `demo guard`: an agent is robbed."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
-from strongroom.assess.runner import Assessed, Watch
-from strongroom.cli.assess import show as show_evidence
-from strongroom.cli.assess_progress import Bars
-from strongroom.cli.gate import show as show_decision
 from strongroom.cli.output import Format, FormatOption, people, write_json
-from strongroom.domain.decision import Verdict
-from strongroom.domain.errors import ConflictError, InputError
-from strongroom.payments.demo import HOME, Told, play
-from strongroom.payments.sources import Own, Simulated
-from strongroom.registry.deciding import Decided
 
 app = typer.Typer(add_completion=False)
-MARKER: Final = ".strongroom-demo"
-"""Says that a folder is ours to replace."""
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def demo(
+    context: typer.Context,
     data: Annotated[
         Path | None, typer.Option("--data", help="Your own table (Parquet, CSV) instead.")
     ] = None,
@@ -48,90 +33,45 @@ def demo(
 
     Exit 0 when the mended model went live and every claim held, 1 when not.
     """
-    if (data is None) != (manifest is None):
-        raise InputError("--data and --manifest belong together", fix="give both, or neither")
-    source = Simulated(seed) if data is None or manifest is None else Own(data, manifest, seed)
-    _clear(out)
-    told = play(source, out, _Terminal(), seed=seed, cores=len(os.sched_getaffinity(0)))
-    (out / MARKER).touch()
-    if form is Format.JSON:
-        write_json({**_plain(told)})
-    else:
-        _close(out, told)
-    whole = told.second_decision is Verdict.ALLOW and told.verified and told.rolled_back
-    raise typer.Exit(0 if whole and told.tamper == "refused" else 1)
-
-
-class _Terminal:
-    """The audience in front of a terminal; also of a log, without colours and bars."""
-
-    def __init__(self) -> None:
-        self._scenes = 0
-
-    def scene(self, title: str) -> None:
-        self._scenes += 1
-        people.print()
-        people.print(Rule(Text(f"{self._scenes}. {title}", "bold"), align="left", style="dim"))
-
-    def say(self, text: str) -> None:
-        people.print(Text(f"  {text}"), soft_wrap=True)
-
-    def watch(self) -> AbstractContextManager[Watch]:
-        return Bars()
-
-    def assessed(self, evidence: Sequence[Assessed]) -> None:
-        show_evidence(evidence)
-
-    def decided(self, decided: Decided) -> None:
-        show_decision(decided)
-
-
-def _clear(out: Path) -> None:
-    """Make way for the demo, but never remove what is not a demo's."""
-    if not out.exists():
+    if context.invoked_subcommand is not None:
         return
-    if not (out / MARKER).exists() and not (out / HOME / "home.json").exists():
-        raise ConflictError(
-            "there is something that is no demo", where=str(out), fix="name another with --out"
-        )
-    shutil.rmtree(out)
+    # Training and assessment are heavy, and of no use to `demo guard`.
+    from strongroom.cli.demo_hall import play_hall  # noqa: PLC0415
+
+    raise typer.Exit(0 if play_hall(data, manifest, out, seed, form) else 1)
 
 
-def _plain(told: Told) -> dict[str, object]:
-    return {
-        "first_decision": told.first_decision,
-        "second_decision": told.second_decision,
-        "tamper": told.tamper,
-        "rolled_back": told.rolled_back,
-        "bundle": str(told.bundle),
-        "trust": str(told.trust),
-        "passport": str(told.passport),
-        "verified": told.verified,
-        "seconds": told.seconds,
-    }
+@app.command("guard")
+def guard(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder to keep books, pins and decisions in; none is kept."),
+    ] = None,
+    form: FormatOption = Format.TEXT,
+) -> None:
+    """An agent that handles payment exceptions is robbed in four ways, then guarded: seconds.
 
+    Exit 0 when it was robbed without the guard and not with it, 1 when not.
+    """
+    # Of the guard and gateway extras.
+    from strongroom.payments.exceptions_agent.show import play  # noqa: PLC0415
 
-def _close(out: Path, told: Told) -> None:
-    """What happened, and where to look."""
-    yes, no = Text("yes", "green"), Text("no", "bold red")
-    table = Table(title="What happened", title_justify="left", box=None, show_header=False)
-    table.add_row("The careless model", _verdict(told.first_decision))
-    table.add_row("The mended model", _verdict(told.second_decision))
-    table.add_row("One byte flipped in the store", told.tamper)
-    table.add_row("Rolled back", yes if told.rolled_back else no)
-    table.add_row("Audit bundle verified offline", yes if told.verified else no)
-    look = Table(title="Where to look", title_justify="left", box=None, show_header=False)
-    look.add_row("Passport", f"{told.passport} (and .pdf beside it)")
-    look.add_row("Audit bundle", f"strongroom verify {told.bundle} --trust {told.trust}")
-    look.add_row("The ledger", f"strongroom ledger verify --home {out / HOME}")
-    look.add_row("Versions", f"strongroom versions --home {out / HOME}")
+    told = play(out, lambda text: people.print(Text(f"  {text}", "dim"), soft_wrap=True))
+    if form is Format.JSON:
+        write_json(told.to_json())
+        raise typer.Exit(0 if told.holds else 1)
+    for act in told.acts:
+        people.print()
+        people.print(Rule(Text(f"{act.item}. {act.title}", "bold"), align="left", style="dim"))
+        people.print(Text(f"  without  {act.without.what}", _style(act.without.robbed)))
+        people.print(Text(f"  with     {act.guarded.what}", _style(act.guarded.robbed)))
+        for why in act.guarded.stopped:
+            people.print(Text(f"           {why}", "dim"), soft_wrap=True)
     people.print()
     people.print(Rule(style="dim"))
-    people.print(table)
-    people.print(look)
-    people.print(f"\n{told.seconds:.0f} seconds.", style="dim")
+    people.print(told.summary, style="green" if told.holds else "bold red")
+    raise typer.Exit(0 if told.holds else 1)
 
 
-def _verdict(verdict: Verdict) -> Text:
-    allowed = verdict is Verdict.ALLOW
-    return Text("allowed" if allowed else "denied", "green" if allowed else "bold red")
+def _style(robbed: bool) -> str:
+    return "bold red" if robbed else "green"

@@ -101,8 +101,7 @@ class Wrapper:
         if self._child.stdin is not None:
             self._child.stdin.close()
         for act in (self._child.terminate, self._child.kill, lambda: None):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(server), GRACE)
+            await asyncio.wait((server,), timeout=GRACE)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._child.wait(), GRACE)
                 return
