@@ -111,7 +111,10 @@ class Case:
     def scorer(self) -> Scorer:
         """The model, opened without running anything that its file brings."""
         return open_scorer(
-            self.path("model"), n_features=len(self.schema.features), threads=self.threads
+            self.path("model"),
+            n_features=len(self.schema.features),
+            threads=self.threads,
+            endpoint=self.system.model.endpoint if self.system.model else None,
         )
 
     def rng(self, name: str) -> np.random.Generator:

@@ -3,9 +3,11 @@
 Nothing that the file brings is run. Formats are told by content, never by the name's ending:
 
 1. the scanner reads the file first, and what it blocks is not opened;
-2. LightGBM text, XGBoost JSON and UBJSON, and ONNX are data: their own libraries parse them;
+2. LightGBM text, XGBoost JSON and UBJSON, CatBoost cbm and ONNX are data: their own libraries
+   parse them;
 3. scikit-learn models in skops, joblib or pickle go through a loader that admits only classes and
-   functions that are listed one by one.
+   functions that are listed one by one;
+4. the description of an endpoint sends rows only where the caller allows it.
 
 Parsers in C++ may still crash on a crafted file: checks run in a child process for that reason.
 """
@@ -38,7 +40,7 @@ class Scorer:
     """A model as a function from rows to the probability of class 1."""
 
     family: str
-    """`lightgbm`, `xgboost`, `onnx` or `sklearn`."""
+    """`lightgbm`, `xgboost`, `catboost`, `onnx`, `sklearn` or `endpoint`."""
     n_features: int
     predict: Callable[[Floats], Any] = field(repr=False)
     """(rows, features) to probabilities, as the library gives them."""
@@ -79,14 +81,24 @@ def family_module(path: Path) -> str:
     return _FAMILIES + _MODULES[format_of(model_file(path))]
 
 
-def open_scorer(path: Path, *, n_features: int, threads: int = 1) -> Scorer:
-    """Open a model file or folder safely. Raises InputError, LimitError."""
+def open_scorer(
+    path: Path, *, n_features: int, threads: int = 1, endpoint: str | None = None
+) -> Scorer:
+    """Open a model file or folder safely. Raises InputError, LimitError.
+
+    `endpoint`: the one URL that rows may be sent to, for a file that describes an endpoint.
+    """
     file = model_file(path)
     data = _read(file)
     # What is scanned is what is opened: the file is not read a second time.
     format_ = sniff(data, file.name)
     _refuse_hazards(scan_bytes(data, file.name), format_, file.name)
     family = import_module(_FAMILIES + _MODULES[format_])
+    if format_ is ModelFormat.ENDPOINT:
+        asked: Scorer = family.open_endpoint(
+            data, where=file.name, n_features=n_features, allowed=endpoint
+        )
+        return asked
     scorer: Scorer = family.open_model(
         data, where=file.name, n_features=n_features, threads=threads
     )
@@ -123,6 +135,8 @@ def _refuse_hazards(report: FileReport, format_: ModelFormat, where: str) -> Non
 _MODULES: Final = {
     ModelFormat.ONNX: "onnx",
     ModelFormat.LIGHTGBM: "lightgbm",
+    ModelFormat.CATBOOST: "catboost",
+    ModelFormat.ENDPOINT: "endpoint",
     ModelFormat.XGBOOST: "xgboost",
     ModelFormat.SKOPS: "skops",
     ModelFormat.PICKLE: "pickled",

@@ -19,7 +19,9 @@ _COMPRESSED: Final = (
     b"\xfd7zXZ",
 )
 """Heads of zlib, gzip, bzip2 and xz, in which joblib wraps its pickles."""
-_FORMATS: Final = "ONNX, LightGBM text, XGBoost JSON or UBJSON, skops, joblib or pickle"
+_FORMATS: Final = (
+    "ONNX, LightGBM text, XGBoost JSON or UBJSON, CatBoost cbm, skops, joblib or pickle"
+)
 
 
 class ModelFormat(StrEnum):
@@ -27,6 +29,9 @@ class ModelFormat(StrEnum):
 
     ONNX = "onnx"
     LIGHTGBM = "lightgbm"
+    CATBOOST = "catboost"
+    ENDPOINT = "endpoint"
+    """A description of where to send rows: see `families/endpoint.py`."""
     XGBOOST = "xgboost"
     SKOPS = "skops"
     PICKLE = "pickle"
@@ -71,6 +76,10 @@ def _head(path: Path) -> bytes:
 def _known(head: bytes) -> ModelFormat | None:
     if head.startswith((b"tree\n", b"tree\r\n")):
         return ModelFormat.LIGHTGBM
+    if head.startswith(b"CBM1"):
+        return ModelFormat.CATBOOST
+    if head.lstrip().startswith(b"{") and b'"strongroom_endpoint"' in head:
+        return ModelFormat.ENDPOINT
     if head.startswith(b"{") and (b"learner" in head or b"version" in head):
         return ModelFormat.XGBOOST
     if head.startswith(b"PK\x03\x04"):

@@ -85,7 +85,9 @@ class Model(Declared):
     """The model file and how it came about."""
 
     path: RelativePath
-    """A file or a folder: ONNX, LightGBM or XGBoost text/JSON, skops, joblib or pickle."""
+    """ONNX, LightGBM text, XGBoost JSON, CatBoost cbm, skops, joblib, pickle, or an endpoint."""
+    endpoint: Text | None = None
+    """The one URL to which rows may be sent, where `path` describes an endpoint."""
     task: Literal["binary_classification"] = "binary_classification"
     """What it predicts: the probability of the flagged class."""
     trained_by: Text
