@@ -144,7 +144,10 @@ class Action(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the mildest."""
-        return list(Action).index(self)
+        return _RANKS[self]
+
+
+_RANKS: Final = {action: rank for rank, action in enumerate(Action)}
 
 
 def hardest(actions: Iterable[Action]) -> Action:

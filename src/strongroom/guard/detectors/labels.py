@@ -68,10 +68,10 @@ class Labels:
 
 
 def _own(view: View, labels: tuple[str, ...]) -> Iterator[tuple[tuple[int, int], float]]:
-    for label in labels:
-        at = view.folded.find(folded(label))
+    for label in map(folded, labels):
+        at = view.folded.find(label)
         if at >= 0:
-            yield view.fold_trail.back(at, at + len(folded(label))), 0.95
+            yield view.fold_trail.back(at, at + len(label)), 0.95
 
 
 def load() -> Labels:

@@ -19,6 +19,8 @@ from strongroom.guard.records import Detection, Message, Source
 
 RUN: Final = 12
 """Words in a row that are no accident."""
+_STEP: Final = 6
+"""Every run of RUN words holds a run of so many that begins at a multiple of it."""
 _WORD: Final = re.compile(r"[^\W_]+")
 
 
@@ -52,13 +54,16 @@ class Leaks:
             yield self._told("leak.canary", 0.95, (0, len(message.text)), ("spaced",))
 
     def _copy(self, message: Message) -> Iterator[Detection]:
-        runs = _runs(message.grounds.prompt)
-        for view in message.views:
-            words = list(_WORD.finditer(view.folded))
-            for first in range(len(words) - RUN + 1):
-                run = words[first : first + RUN]
-                if tuple(m.group() for m in run) in runs:
-                    a, b = run[0].start(), run[-1].end()
+        runs, hints = _runs(message.grounds.prompt, RUN), _runs(message.grounds.prompt, _STEP)
+        for view in message.views if runs else ():
+            said = _WORD.findall(view.folded)
+            steps = range(0, len(said) - _STEP + 1, _STEP)
+            if not any(tuple(said[at : at + _STEP]) in hints for at in steps):
+                continue
+            for first in range(len(said) - RUN + 1):
+                if tuple(said[first : first + RUN]) in runs:
+                    words = list(_WORD.finditer(view.folded))
+                    a, b = words[first].start(), words[first + RUN - 1].end()
                     how = view.how_of(*view.fold_trail.back(a, b))
                     yield self._told("leak.prompt", 0.9, view.folded_to_original(a, b), how)
                     return
@@ -70,9 +75,10 @@ class Leaks:
 
 
 @lru_cache(maxsize=64)
-def _runs(prompt: str) -> frozenset[tuple[str, ...]]:
+def _runs(prompt: str, length: int) -> frozenset[tuple[str, ...]]:
+    """All runs of so many words of a prompt."""
     words = _WORD.findall(folded(prompt))
-    return frozenset(tuple(words[i : i + RUN]) for i in range(len(words) - RUN + 1))
+    return frozenset(tuple(words[i : i + length]) for i in range(len(words) - length + 1))
 
 
 def load() -> Leaks:

@@ -34,10 +34,11 @@ class Ungrounded:
         seen = message.grounds.seen
         if message.source is not Source.OUTPUT or seen is None:
             return
-        known = "\n".join(_bare(text) for text in seen)
+        known = ""
         for found in (*self.accounts.inspect(message), *self.cards.inspect(message)):
             if found.kind == "pii.bic" or found.decoded:
                 continue
+            known = known or "\n".join(_bare(text) for text in seen)
             if _bare(message.text[slice(*found.span)]) not in known:
                 yield Detection(
                     f"{self.name}@{self.version}",

@@ -6,9 +6,9 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from strongroom.domain.errors import StoreError
 from strongroom.guard.records import Action, Detection
@@ -59,7 +59,7 @@ class Decided:
 
     def to_json(self) -> dict[str, Any]:
         """As it is written; holds nothing of the content."""
-        told = {name: value for name, value in asdict(self).items() if name != "detections"}
+        told = {name: getattr(self, name) for name in _TOLD}
         if not self.sealed:
             del told["sealed"]
         told["detections"] = [
@@ -68,6 +68,9 @@ class Decided:
             for d in self.detections
         ]  # fmt: skip
         return told
+
+
+_TOLD: Final = tuple(field.name for field in fields(Decided) if field.name != "detections")
 
 
 class Sink(Protocol):

@@ -77,6 +77,8 @@ def _event(block: bytes) -> ServerEvent | None:
         text = block.decode("utf-8")
     except UnicodeDecodeError as error:
         raise InputError("an event is not UTF-8") from error
+    if text.startswith("data: ") and "\n" not in text:
+        return ServerEvent("", text[6:], block + b"\n\n")
     name, data, plain = "", [], True
     for line in text.removeprefix("\ufeff").split("\n"):
         field, _, value = line.partition(":")

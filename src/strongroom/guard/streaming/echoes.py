@@ -19,6 +19,7 @@ class Echoes:
 
     def __init__(self, grounds: Grounds) -> None:
         self._prompt = f" {' '.join(_WORD.findall(folded(grounds.prompt)))} "
+        self._known = frozenset(self._prompt.split())
         self._canaries = tuple(folded(canary) for canary in grounds.canaries)
 
     def open_from(self, pending: str) -> tuple[int, bool]:
@@ -33,7 +34,9 @@ class Echoes:
 
     def _copy(self, pending: str) -> tuple[int, bool]:
         words = list(_WORD.finditer(pending))[-RUN:]
-        said = [folded(word.group()) for word in words] if len(words) >= FEWEST else []
+        if len(words) < FEWEST or folded(words[-2].group()) not in self._known:
+            return len(pending), False  # all words of a copy but the last are whole
+        said = [folded(word.group()) for word in words]
         for first in range(len(said) - FEWEST + 1):
             if f" {' '.join(said[first:])}" in self._prompt:
                 return words[first].start(), len(words) - first >= RUN

@@ -45,11 +45,14 @@ def is_quiet(text: str) -> bool:
     return _LOUD.search(text) is None
 
 
-def open_from(pending: str) -> int:
-    """Where the ending begins that further text could complete; `len(pending)` if there is none."""
+def open_from(pending: str, *, quiet: bool) -> int:
+    """Where the ending begins that further text could complete; `len(pending)` if there is none.
+
+    `quiet`: whether the text is (`is_quiet`).
+    """
     backwards = pending[::-1]
     held = _ended(backwards)
-    if not is_quiet(pending):
+    if not quiet:
         held = max(held, *(_length(rule, backwards) for rule in (_IBAN, _LINES, _LINK)))
         held = max(held, len(pending) - _block_from(pending), len(pending) - _tag_from(pending))
     return len(pending) - held

@@ -138,14 +138,15 @@ class Stream:
         if not self._policy.enforce:
             return (yield from self._let_pass())
         pending = self._text[self._released :]
-        safe = open_from(pending)
+        quiet = is_quiet(pending)  # and so is every part of it
+        safe = open_from(pending, quiet=quiet)
         echo, sure = self._echoes.open_from(pending)
         safe = min(safe, echo)
         if overfull := len(pending) - safe > MAX_HELD:
             safe = _cut(pending)
         if not (safe or sure):
             return Step("")
-        if self._eager and not sure and is_quiet(pending[:safe]):
+        if self._eager and not sure and (quiet or is_quiet(pending[:safe])):
             step = self._release(self._released + safe, pending[:safe])
             if self._released - self._judged >= STRIDE:
                 return (yield from self._judge(self._released, step.text))

@@ -9,6 +9,7 @@ from strongroom.guard.gateway.body import write_json
 from strongroom.guard.gateway.parts import Form, answer_parts
 from strongroom.guard.gateway.refusals import Family
 from strongroom.guard.gateway.sse import ServerEvent, write_event
+from strongroom.guard.gateway.wire.mould import Sole
 from strongroom.guard.gateway.wire.rewriter import Rewriter
 
 _KINDS: Final = {"text": "text_delta", "thinking": "thinking_delta"}
@@ -24,6 +25,16 @@ class AnthropicRewriter(Rewriter):
         super().__init__(*args)
         self._open: list[int] = []
         self._started = False
+
+    def sole(self, body: dict[str, Any]) -> Sole | None:
+        """The text that a block grows by."""
+        delta, parts = body.get("delta") or {}, list(answer_parts(body))
+        if body.get("type") != "content_block_delta" or len(parts) != 1 or "signature" in delta:
+            return None
+        part = parts[0]
+        if part.holder is not delta or delta.get("type") not in _KINDS.values():
+            return None
+        return Sole(delta, part.key, (body.get("index", 0), str(part.key), False))
 
     def rewritten(self, event: ServerEvent, body: dict[str, Any]) -> bytes:
         """An event with what may leave of it; none if nothing is left in it."""

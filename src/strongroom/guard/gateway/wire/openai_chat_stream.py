@@ -9,6 +9,7 @@ from strongroom.guard.gateway.body import write_json
 from strongroom.guard.gateway.parts import Form, answer_parts
 from strongroom.guard.gateway.refusals import Family
 from strongroom.guard.gateway.sse import ServerEvent, write_event
+from strongroom.guard.gateway.wire.mould import Sole
 from strongroom.guard.gateway.wire.rewriter import Rewriter
 
 _Place: TypeAlias = tuple[int, int | None, str, bool]
@@ -35,6 +36,19 @@ class ChatRewriter(Rewriter):
             self.done = True
             return self._rest(None) + event.to_bytes()
         return super().event(event)
+
+    def sole(self, body: dict[str, Any]) -> Sole | None:
+        """The text of the only choice, which neither ends nor begins."""
+        choices = body.get("choices") or ()
+        parts = list(answer_parts(body))
+        if len(choices) != 1 or len(parts) != 1 or body.get("usage"):
+            return None
+        choice, part = choices[0], parts[0]
+        delta = choice.get("delta")
+        ends = choice.get("finish_reason") or choice.get("logprobs") or "role" in (delta or ())
+        if ends or part.holder is not delta or part.form is not Form.TEXT:
+            return None
+        return Sole(part.holder, part.key, (choice.get("index", 0), None, str(part.key), False))
 
     def rewritten(self, event: ServerEvent, body: dict[str, Any]) -> bytes:
         """A chunk with what may leave of its deltas; none if nothing is left in it."""

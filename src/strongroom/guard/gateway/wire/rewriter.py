@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Final
 
 from strongroom.domain.errors import InputError
 from strongroom.guard.gateway.body import read_object, write_json
 from strongroom.guard.gateway.channels import Channels
 from strongroom.guard.gateway.refusals import Family, Refusal, error_body
 from strongroom.guard.gateway.sse import ServerEvent, write_event
+from strongroom.guard.gateway.wire.mould import Mould, Sole, mould_of
+
+MAX_MOULDS: Final = 16
+"""Made for one stream; one whose events all differ has none."""
 
 
 class Rewriter(ABC):
@@ -24,14 +28,27 @@ class Rewriter(ABC):
         """The stream's own last event has come."""
         self.usage: dict[str, int] = {}
         """"input" and "output" tokens, as far as the model told."""
+        self._mould: Mould | None = None
+        self._moulds = 0
 
     def event(self, event: ServerEvent) -> bytes:
         """What leaves for one event. Raises Blocked, or InputError for one that is no JSON."""
+        if self._mould is not None and (text := self._mould.text_in(event)) is not None:
+            left = self.channels.feed(self._mould.place, text) if text else text
+            if left == text:
+                return event.to_bytes()
+            return self._mould.filled(left) if left else b""
         body = read_object(event.data.encode("utf-8", "replace"))
         try:
+            if self._moulds < MAX_MOULDS and (sole := self.sole(body)) is not None:
+                self._mould, self._moulds = mould_of(event, body, sole), self._moulds + 1
             return self.rewritten(event, body)
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # a part of another type
             raise InputError("an event is not as its format has it") from error
+
+    def sole(self, body: dict[str, Any]) -> Sole | None:  # noqa: ARG002 - most formats have none
+        """The text that an event adds to, where it holds no other and says nothing else."""
+        return None
 
     @abstractmethod
     def rewritten(self, event: ServerEvent, body: dict[str, Any]) -> bytes:
