@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from strongroom.domain.errors import InputError
 from strongroom.guard.detectors._scoring import read_thresholds
+from strongroom.guard.detectors.catalog import roster
 from strongroom.guard.detectors.injection_model import FLOOR, KIND, UNREAD, load
 from strongroom.guard.records import Message, Source, View
 
@@ -191,3 +192,23 @@ def test_a_broken_model_is_refused(tmp_path):
     (tmp_path / "ngrams.npz").write_bytes((home / "ngrams.npz").read_bytes()[:5000])
     with pytest.raises(InputError, match=r"ngrams\.npz"):
         load(tmp_path)
+
+
+def test_without_its_packages_the_ngrams_judge_alone_and_say_so():
+    """No onnxruntime: still a detector, and an operator is told."""
+    code = (
+        "import sys; sys.modules['onnxruntime'] = None;"
+        "from strongroom.guard.detectors.injection_model import load; model = load();"
+        "print(model.encoder, '|', model.note)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    encoder, _, note = done.stdout.partition("|")
+    assert encoder.strip() == "None"
+    assert "by n-grams alone" in note
+
+
+def test_the_roster_tells_what_the_model_tells():
+    """A note of the detector reaches whoever starts the guard."""
+    there = roster()
+    note = load().note
+    assert (note in there.notes) == bool(note)

@@ -51,10 +51,7 @@ def calibrate_scales(firewall: Path, out: Path, model: Path) -> None:  # noqa: A
     grams = Ngrams.load(model / "ngrams.npz")
     encoder = load_encoder(model) if (model / "encoder.onnx").exists() else None
     user, data = (
-        calibrate.scale_of(
-            calibrate.read_all(grams, encoder, rows, ask), calibrate.POINTS[("user", "data")[ask]]
-        )
-        for ask in (0, 1)
+        calibrate.scale_of(calibrate.read_all(grams, encoder, rows, ask)) for ask in (0, 1)
     )
     (model / "thresholds.toml").write_text(calibrate.as_toml(user, data))
 

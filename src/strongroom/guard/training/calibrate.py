@@ -19,8 +19,6 @@ from strongroom.guard.detectors.injection_model import InjectionModel
 from strongroom.guard.records import View
 from strongroom.guard.training.corpora import Example
 
-Points = Sequence[tuple[float, float]]
-
 LEVELS = {
     "monitor": {"user": 0.5, "data": 0.5},
     "balanced": {"user": 0.5, "data": 0.5},
@@ -28,12 +26,8 @@ LEVELS = {
     "strict": {"user": 0.3, "data": 0.3},
 }
 """From which score a detection counts. The scores are bound to false alarms by POINTS."""
-POINTS = {
-    "user": ((0.02, 0.3), (0.01, 0.45), (0.003, 0.5)),
-    "data": ((0.02, 0.3), (0.015, 0.45), (0.01, 0.5)),
-}
-"""(share of innocent calibration texts that score higher, score). A user may say nearly anything;
-whoever sends documents gets no benefit of the doubt."""
+POINTS = ((0.02, 0.3), (0.01, 0.45), (0.003, 0.5))
+"""(share of innocent calibration texts that score higher, score)."""
 SURE = ((0.4, 0.75), (4.0, 0.95), (9.0, 0.999))
 """(logit above the last point, score): to block asks for a little more than to tell."""
 START = Scale(0.5, 0.5, 1.0, 0.0, -1e9, ((0.0, 0.1), (1.0, 0.9)), ((0.0, 0.1), (1.0, 0.9)))
@@ -101,19 +95,19 @@ def read_all(ngrams: Ngrams, encoder: Encoder | None, rows: Sequence[Example], a
     )
 
 
-def scale_of(read: Read, points: Points) -> Scale:
+def scale_of(read: Read) -> Scale:
     """The scale for one kind of source."""
-    scale = replace(START, per_doubling=_per_doubling(read.ngrams, read), clear=read.clear)
-    scale = replace(scale, lone=_knots(_corrected(scale, read.ngrams, read), read, points))
-    if read.encoder is None:
-        return replace(scale, stacked=scale.lone)
-    shown = ~np.isnan(read.encoder)
-    stack = LogisticRegression(class_weight="balanced")
-    stack.fit(np.column_stack([read.ngrams, read.encoder])[shown], read.attack[shown])
-    first, second = (round(float(w), 4) for w in stack.coef_[0])
-    scale = replace(scale, ngrams=first, encoder=second)
-    both = np.where(shown, first * read.ngrams + second * read.encoder, BELOW)
-    return replace(scale, stacked=_knots(_corrected(scale, both, read), read, points))
+    scale, both = replace(START, clear=read.clear), read.ngrams
+    if read.encoder is not None:
+        shown = ~np.isnan(read.encoder)
+        stack = LogisticRegression(class_weight="balanced")
+        stack.fit(np.column_stack([read.ngrams, read.encoder])[shown], read.attack[shown])
+        first, second = (round(float(w), 4) for w in stack.coef_[0])
+        scale = replace(scale, ngrams=first, encoder=second)
+        both = np.where(shown, first * read.ngrams + second * read.encoder, BELOW)
+    scale = replace(scale, per_doubling=_per_doubling(both, read))
+    stacked = _knots(_corrected(scale, both, read), read)
+    return replace(scale, stacked=stacked, lone=_knots(_corrected(scale, read.ngrams, read), read))
 
 
 def _corrected(scale: Scale, logits: NDArray[np.float64], read: Read) -> NDArray[np.float64]:
@@ -121,23 +115,20 @@ def _corrected(scale: Scale, logits: NDArray[np.float64], read: Read) -> NDArray
 
 
 def _per_doubling(logits: NDArray[np.float64], read: Read) -> float:
-    """Makes false alarms on long innocent texts as rare as on short ones."""
-    innocent, many = ~read.attack, read.pieces > 1
-    best, least = 0.0, np.inf
+    """The step with which most attacks are found at the point of score 0.5."""
+    share = POINTS[-1][0]
+    best, most = 0.0, -1.0
     for step in np.arange(0.0, 1.01, 0.05):
         moved = logits - step * np.log2(np.maximum(1, read.pieces))
-        line = np.quantile(moved[innocent], 0.99)
-        gap = abs((moved[innocent & many] > line).mean() - (moved[innocent & ~many] > line).mean())
-        if gap < least:
-            best, least = float(step), gap
+        found = float((moved[read.attack] > np.quantile(moved[~read.attack], 1 - share)).mean())
+        if found > most:
+            best, most = float(step), found
     return round(best, 2)
 
 
-def _knots(
-    logits: NDArray[np.float64], read: Read, points: Points
-) -> tuple[tuple[float, float], ...]:
+def _knots(logits: NDArray[np.float64], read: Read) -> tuple[tuple[float, float], ...]:
     innocent = logits[~read.attack]
-    quantiles = [(float(np.quantile(innocent, 1 - share)), score) for share, score in points]
+    quantiles = [(float(np.quantile(innocent, 1 - share)), score) for share, score in POINTS]
     last = quantiles[-1][0]
     knots = [(quantiles[0][0] - 6.0, 0.01), *quantiles]
     knots += [(last + above, score) for above, score in SURE]
