@@ -108,8 +108,17 @@ def test_time_is_bounded():
 def test_a_bomb_is_a_verdict():
     bomb = zip_of({"zeros.pkl": pickle.dumps(b"\0" * (70 << 20))}, compression=8)
     report = scan_bytes(bomb, limits=Limits(ratio=100))
-    assert report.verdict is Rating.UNKNOWN
+    assert report.verdict is Rating.BLOCK
+    assert report.findings[0].rule == "limit.bomb"
     assert "times its size" in report.findings[0].message
+
+
+def test_an_array_of_zeros_is_no_bomb():
+    """Deflate packs it as far as deflate can, 1032 to 1: an ordinary file of fresh weights."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, np.zeros(10_000_000))
+    assert len(buffer.getvalue()) * 1000 < 80_000_000
+    assert scan_bytes(buffer.getvalue()).verdict is Rating.CLEAN
 
 
 def test_what_unpacks_to_too_much_is_a_verdict():

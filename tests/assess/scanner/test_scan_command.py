@@ -17,12 +17,21 @@ from onnx import TensorProto, helper
 from onnx.external_data_helper import convert_model_to_external_data
 from tests.assess.scanner.specimens.containers import BENIGN, EVIL
 from tests.assess.scanner.specimens.formats import onnx_model
+from typer.testing import CliRunner
+
+from strongroom.cli.scan import app
 
 REVIEW = b"\x80\x04csome_package.models\nModel\n)\x81}b."
 
 
 def scan(*arguments):
     """Exit code, stdout, stderr."""
+    done = CliRunner().invoke(app, list(map(str, arguments)))
+    return done.exit_code, done.stdout, done.stderr
+
+
+def scan_as_command(*arguments):
+    """The same, in a process of its own."""
     command = [sys.executable, "-m", "strongroom.cli", "scan", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     return done.returncode, done.stdout, done.stderr
@@ -106,7 +115,7 @@ def test_sarif_junit_and_gitlab_are_well_formed(folder):
 def test_a_thousand_files_are_one_call(tmp_path):
     for i in range(1000):
         (tmp_path / f"{i}.pkl").write_bytes(EVIL if i == 500 else BENIGN)
-    code, out, _ = scan(tmp_path, "--format", "json", "--jobs", "2")
+    code, out, _ = scan_as_command(tmp_path, "--format", "json", "--jobs", "2")
     document = json.loads(out)
     assert (code, document["totals"]["files"], document["totals"]["block"]) == (1, 1000, 1)
 
