@@ -52,6 +52,19 @@ class Pending:
 
 
 @dataclass(slots=True)
+class Remembered:
+    """What was called and what came back, in its order."""
+
+    turns: list[Turn] = field(default_factory=list)
+    chars: int = 0
+
+    def add(self, turn: Turn, size: int) -> None:
+        """Add a turn of so many characters."""
+        self.turns.append(turn)
+        self.chars += size
+
+
+@dataclass(slots=True)
 class Session:
     """See the module. `journal` judges and records; `warden` is shared by all sessions."""
 
@@ -62,8 +75,7 @@ class Session:
     _pending: dict[Id, Pending] = field(default_factory=dict)
     _asked: set[Id] = field(default_factory=set)
     """Requests of the server that reached the client."""
-    _turns: list[Turn] = field(default_factory=list)
-    _chars: int = 0
+    _said: Remembered = field(default_factory=Remembered)
 
     def client(self, message: Message, now: float) -> Out:
         """What becomes of a client's message. `now`: seconds since the epoch."""
@@ -108,6 +120,10 @@ class Session:
         self._asked.add(message["id"])
         return Out(to_client=[message])
 
+    def exchange(self) -> Session:
+        """One that remembers with this one, and waits for answers of its own."""
+        return Session(self.journal, self.listing, self.rules, self.warden, _said=self._said)
+
     def overdue(self, now: float) -> Out:
         """Answers to requests that have waited too long."""
         late = [i for i, one in self._pending.items() if now - one.at > self.rules.seconds]
@@ -145,7 +161,7 @@ class Session:
         name, arguments = params.get("name"), params.get("arguments") or {}
         if not isinstance(name, str) or not isinstance(arguments, dict):
             return ["malformed"], None
-        call = Call(name, arguments, len(self._turns))
+        call = Call(name, arguments, len(self._said.turns))
         meta = params.get("_meta")
         token = meta.pop(APPROVAL, "") if isinstance(meta, dict) else ""
         if not self.listing.may_use("tools", name):
@@ -161,16 +177,17 @@ class Session:
         reasons = self._judge(method, "input", found, tool=name)
         if not reasons:
             # What was masked is what was called.
-            call = Call(name, params.get("arguments") or {}, len(self._turns))
-            self._remember(call, len(json.dumps(call.arguments)))
+            call = Call(name, params.get("arguments") or {}, len(self._said.turns))
+            self._said.add(call, len(json.dumps(call.arguments)))
         return reasons, call
 
     def _objections(self, call: Call, now: float, tokens: Sequence[str]) -> tuple[Objection, ...]:
         """What the rules have against a call."""
-        full = len(self._turns) >= self.rules.turns or self._chars >= self.rules.remembered_chars
+        said = self._said
+        full = len(said.turns) >= self.rules.turns or said.chars >= self.rules.remembered_chars
         if full:
             return (Objection("tool.limit", call.tool, "this conversation is too long"),)
-        return self.warden.judge(call, self._turns, now, tokens) if self.warden else ()
+        return self.warden.judge(call, self._said.turns, now, tokens) if self.warden else ()
 
     def _answer_of_client(self, message: Message) -> Out:
         if message["id"] not in self._asked:
@@ -205,8 +222,8 @@ class Session:
         if reasons:
             return _blocked(message, reasons)
         for part in found.parts:
-            self._remember(
-                Said(part.source, part.text, len(self._turns), pending.call), len(part.text)
+            self._said.add(
+                Said(part.source, part.text, len(self._said.turns), pending.call), len(part.text)
             )
         return Out(to_client=[message])
 
@@ -239,10 +256,6 @@ class Session:
 
     def _if_enforced(self, reasons: list[str]) -> list[str]:
         return reasons if self.journal.enforced else []
-
-    def _remember(self, turn: Turn, size: int) -> None:
-        self._turns.append(turn)
-        self._chars += size
 
 
 def _blocked(message: Message, reasons: Sequence[str]) -> Out:
