@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, TypeAlias
 
-from strongroom.guard.mask import masked
+from strongroom.guard.mask import Word, masked
 from strongroom.guard.normalise import Readings, readings_of
 from strongroom.guard.policy import Policy
 from strongroom.guard.records import (
@@ -72,6 +72,7 @@ def judge(
     found, failures = yield from inspect(question, policy, detectors)
     if not detectors:
         failures = ("no detectors",)
+    found = list(without_tokens(found, question.text, question.grounds))
     kept = tuple(d for d in found if not policy.allows(d, question.text, today))
     action = hardest(
         (
@@ -106,6 +107,31 @@ def inspect(
     return found, tuple(failures)
 
 
+def without_tokens(found: Sequence[Detection], text: str, grounds: Grounds) -> Sequence[Detection]:
+    """What was found, but for pseudonyms of this very conversation: they stand for nobody."""
+    spans = grounds.stand_ins.spans(text) if grounds.stand_ins is not None and found else ()
+    if not spans:
+        return found
+    return [d for d in found if not any(a <= d.span[0] and d.span[1] <= b for a, b in spans)]
+
+
+def _word(text: str, question: Question, policy: Policy) -> Word | None:
+    """What stands in a place that is masked: a pseudonym where the policy says so.
+
+    Never in an output: it would be undone there, and what the model made known with it.
+    """
+    stand_ins = question.grounds.stand_ins
+    if stand_ins is None or question.source is Source.OUTPUT:
+        return None
+
+    def word(detection: Detection) -> str | None:
+        if detection.decoded or not policy.tokenises(detection, question.source):
+            return None
+        return stand_ins.stand_in(detection.kind, text[slice(*detection.span)])
+
+    return word
+
+
 def _exceeded(readings: Readings, length: int) -> list[Detection]:
     return [
         Detection("normalise@1", f"limit.{name}", 1.0, (0, length)) for name in readings.exceeded
@@ -132,10 +158,11 @@ def _without(
     text = question.text
     for _ in range(MAX_ROUNDS):
         mask = [d for d in found if policy.action_on(d, question.source) is Action.MASK]
-        text = masked(text, mask)
+        text = masked(text, mask, _word(text, question, policy))
         left = Question(text, question.source, question.grounds, question.language)
         again, failures = yield from inspect(left, policy, detectors)
-        found = [d for d in again if not policy.allows(d, text, today)]
+        found = [d for d in without_tokens(again, text, question.grounds)
+                 if not policy.allows(d, text, today)]  # fmt: skip
         worst = hardest(policy.action_on(d, question.source) for d in found)
         if (failures and policy.on_failure is Action.BLOCK) or worst is Action.BLOCK:
             break

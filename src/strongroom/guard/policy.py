@@ -65,6 +65,8 @@ class Steps(_Part):
 
     flag: Score | None = None
     mask: Score | None = None
+    tokenise: Score | None = None
+    """Masks with a pseudonym that is undone in the answer, where a conversation is known."""
     block: Score | None = None
 
 
@@ -190,7 +192,24 @@ class Policy:
             least = getattr(steps, action.value)
             if least is not None and detection.score >= least:
                 return action
+            if action is Action.MASK and self.tokenises(detection, source):
+                return action
         return Action.ALLOW
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether anything is tokenised."""
+        return any(
+            steps is not None and steps.tokenise is not None
+            for by_source in self.actions.values()
+            for _, steps in by_source
+        )
+
+    def tokenises(self, detection: Detection, source: Source) -> bool:
+        """Whether what is masked gets a pseudonym. What is decoded cannot be put back."""
+        steps = self.steps(detection.kind, source)
+        least = steps.tokenise if steps is not None else None
+        return least is not None and detection.score >= least
 
     def allows(self, detection: Detection, text: str, today: date) -> bool:
         """Whether the allow-list lets a detection in this text pass."""

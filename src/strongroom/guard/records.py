@@ -58,6 +58,18 @@ class View:
         return self.trail.back(*self.fold_trail.back(a, b))
 
 
+class StandIns(Protocol):
+    """The pseudonyms of one conversation: `tokens/vault.py`."""
+
+    def stand_in(self, kind: str, value: str) -> str | None:
+        """The pseudonym of a value; None where there can be none."""
+        ...
+
+    def spans(self, text: str) -> list[Span]:
+        """Where pseudonyms stand in a text."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Grounds:
     """What a message is held against: what was said before it, and what must not get out."""
@@ -72,6 +84,8 @@ class Grounds:
     """Hosts that an output may link to."""
     labels: tuple[str, ...] = ()
     """Classification labels of the house, besides those that everybody uses."""
+    stand_ins: StandIns | None = None
+    """Gives pseudonyms where the policy tokenises; what stands for something is not found again."""
 
 
 NO_GROUNDS: Final = Grounds()

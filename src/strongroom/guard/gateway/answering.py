@@ -16,6 +16,7 @@ from strongroom.guard.gateway.judging import judge_parts
 from strongroom.guard.gateway.parts import Part, answer_parts
 from strongroom.guard.gateway.proxy import Proxy, Request, as_refusal
 from strongroom.guard.gateway.refusals import Refusal, blocked
+from strongroom.guard.gateway.restoring import restore_parts
 from strongroom.guard.gateway.sse import EventReader
 from strongroom.guard.gateway.tool_calls import Calls
 from strongroom.guard.gateway.turns import turns_of
@@ -44,7 +45,8 @@ def grounds_of(request: Request) -> Grounds:
     """What an answer is held against: the policy's, the system prompt, all that was said."""
     own = request.caller.grounds
     seen = tuple(part.text for part in request.reading.parts)
-    return Grounds(own.canaries, request.reading.prompt, seen, own.hosts, own.labels)
+    prompt = request.reading.prompt
+    return Grounds(own.canaries, prompt, seen, own.hosts, own.labels, request.tokens)
 
 
 def calls_of(proxy: Proxy, request: Request) -> Calls:
@@ -72,13 +74,14 @@ async def whole(
             parts, request.caller.guard, None, grounds
         )
         verdict = await proxy.judged(work, request, size)
+        restored = verdict.action is not Action.BLOCK and restore_parts(parts, request.tokens)
         calls = calls_of(proxy, request)
         calls.whole(value[0])
         verdict = calls.added_to(verdict)
         proxy.recorder.record(request.call, "output", verdict, content, seen)
         if verdict.action is Action.BLOCK:
             raise blocked("output", tuple(dict.fromkeys(d.kind for d in verdict.detections)))
-        if verdict.changed:
+        if verdict.changed or restored:
             _unspell(value)
             body = write_json(value[0]) if request.route.judged or parts else body
     else:
@@ -101,7 +104,7 @@ async def relay(
     if rewriter_of is None:
         raise Refusal(502, "upstream_error", "The upstream streams where nothing should.")
     fingerprint = proxy.recorder.fingerprint(request.call, ())
-    channels = Channels(request.caller.guard, grounds_of(request), fingerprint)
+    channels = Channels(request.caller.guard, grounds_of(request), fingerprint, request.tokens)
     rewriter, calls = rewriter_of(channels, request.call.id), calls_of(proxy, request)
     headers = [*headers_of(response), *request.told()]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -14,8 +14,10 @@ from strongroom.guard.drivers import Guard, converse
 from strongroom.guard.gateway.events import Fingerprint
 from strongroom.guard.gateway.judging import Verdict, judge_parts, verdict_of
 from strongroom.guard.gateway.parts import Form, Part
+from strongroom.guard.gateway.restoring import restore_parts
 from strongroom.guard.records import Action, Grounds, Judgement, Source, hardest
 from strongroom.guard.streaming.stream import Step, Stream, Talk
+from strongroom.guard.tokens.vault import Conversation, Restorer
 
 MAX_ARGUMENTS: Final = 1024 * 1024
 """Characters of the arguments of one call."""
@@ -28,6 +30,7 @@ class Blocked(Exception):
 @dataclass(slots=True)
 class _Text:
     stream: Stream
+    restorer: Restorer | None = None
     given: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     over: bool = False
@@ -43,7 +46,14 @@ class _Arguments:
 class Channels:
     """Judges every text of one answer as it comes."""
 
-    def __init__(self, guard: Guard, grounds: Grounds, fingerprint: Fingerprint) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        grounds: Grounds,
+        fingerprint: Fingerprint,
+        tokens: Conversation | None = None,
+    ) -> None:
+        self._tokens = tokens if guard.policy.enforce else None
         self._guard, self._grounds, self._fingerprint = guard, grounds, fingerprint
         self._texts: dict[Hashable, _Text] = {}
         self._arguments: dict[Hashable, _Arguments] = {}
@@ -68,7 +78,8 @@ class Channels:
         if text is None:
             policy = self._guard.policy
             stream = Stream(policy, self._guard.detectors, self._guard.today(), self._grounds)
-            text = self._texts[key] = _Text(stream)
+            restorer = Restorer(self._tokens) if self._tokens else None
+            text = self._texts[key] = _Text(stream, restorer)
         text.given.append(delta)
         return self._stepped(text, text.stream.feed(delta), delta)
 
@@ -87,7 +98,7 @@ class Channels:
         for key, text in self._texts.items():
             if not text.over and which(key):
                 text.over = True
-                rest = self._stepped(text, text.stream.finish(), "")
+                rest = self._stepped(text, text.stream.finish(), "", over=True)
                 self._finished["".join(text.given)] = "".join(text.left)
                 if rest:
                     yield key, rest
@@ -115,6 +126,7 @@ class Channels:
             changed |= verdict.changed
             if verdict.action is Action.BLOCK:
                 raise Blocked
+            changed |= restore_parts(unknown, self._tokens)
         return changed
 
     def verdict(self) -> tuple[Verdict, bool]:
@@ -158,15 +170,18 @@ class Channels:
         self._finished[arguments] = left
         return left
 
-    def _stepped(self, text: _Text, talk: Talk, delta: str) -> str:
+    def _stepped(self, text: _Text, talk: Talk, delta: str, *, over: bool = False) -> str:
         self._fingerprint.add(delta)
         started = time.perf_counter_ns()
         step: Step = converse(talk, self._guard.run)
         self._nanos += time.perf_counter_ns() - started
         if step.blocked:
             raise Blocked
-        text.left.append(step.text)
-        return step.text
+        left = step.text
+        if text.restorer is not None:
+            left = text.restorer.feed(left) + (text.restorer.finish() if over else "")
+        text.left.append(left)
+        return left
 
     def _see(self, texts: Iterable[str]) -> None:
         for text in texts:

@@ -155,6 +155,16 @@ class Shared(_Part):
     seconds: Seconds = 0.25
 
 
+class Tokens(_Part):
+    """Of policies that tokenise: how long values are kept, and what pseudonyms come from."""
+
+    key: Secret | None = None
+    """32 bytes in hexadecimal; the same for all gateways of one service. Drawn at start without."""
+    seconds: Seconds = 3_600.0
+    """After a conversation's last request."""
+    conversations: Count = 10_000
+
+
 class Unjudged(_Part):
     """What becomes of content that the guard cannot read."""
 
@@ -229,6 +239,7 @@ class GatewayFile(_Part):
     signed: Signed | None = None
     record: Record | None = None
     telemetry: Telemetry = Telemetry()
+    tokens: Tokens = Tokens()
     metrics: bool = False
 
 

@@ -39,7 +39,8 @@ from strongroom.guard.gateway.routes import Route
 from strongroom.guard.gateway.tenants import Caller, Setup
 from strongroom.guard.gateway.upstreams import Server
 from strongroom.guard.gateway.workers import Workers
-from strongroom.guard.records import Action, Source, hardest
+from strongroom.guard.records import Action, Grounds, Source, hardest
+from strongroom.guard.tokens.vault import Conversation, Vault
 
 log = logging.getLogger(__name__)
 NO_TEXTS: Final = Reading(())
@@ -61,6 +62,13 @@ class Request:
     """Of the input."""
     chars: int = 0
     """Of the input's texts."""
+    tokens: Conversation | None = None
+    """Its pseudonyms, where the policy tokenises."""
+
+    @property
+    def grounds(self) -> Grounds:
+        """What its texts are held against: the policy's, and its own pseudonyms."""
+        return replace(self.caller.grounds, stand_ins=self.tokens)
 
     @property
     def caller(self) -> Caller:
@@ -86,6 +94,7 @@ class Proxy:
     counters: Counters
     workers: Workers
     memory: Memory
+    vault: Vault
     seconds: Callable[[], float]
     """Since the epoch."""
 
@@ -148,9 +157,11 @@ class Proxy:
         seen = [(part.source, part.text) for part in reading.parts]
         texts = [text for _, text in seen]
         request.call.conversation = conversation_of(request.headers, request.call, seen)
+        if guard.policy.has_tokens:
+            request.tokens = self.vault.conversation(request.call.conversation)
         content = self.recorder.fingerprint(request.call, texts).hex()
         work = lambda: judge_parts(  # noqa: E731 - done here or in a thread
-            reading.parts, guard, self.memory, request.caller.grounds
+            reading.parts, guard, self.memory, request.grounds
         )
         verdict = await self.judged(work, request, request.chars)
         would = hardest((verdict.would, fate))

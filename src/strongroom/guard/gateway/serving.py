@@ -31,6 +31,7 @@ from strongroom.guard.gateway.telling import anchoring, telling
 from strongroom.guard.gateway.tenants import Setup, Verify, set_up, unsigned
 from strongroom.guard.gateway.workers import Workers
 from strongroom.guard.signing import Vouching, read_file
+from strongroom.guard.tokens.vault import Vault
 from strongroom.keys.trust import TrustPolicy
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,11 @@ def gateway_of(
         if record.anchor:
             all_sinks.append(anchoring(record.anchor, folder / record.file, folder))
     recorder = Recorder(Both(all_sinks), now)
-    proxy = Proxy(recorder, counters, workers, Memory(), time.time)
+    vault = Vault(
+        setup.token_key, time.time, seconds=setup.file.tokens.seconds,
+        conversations=setup.file.tokens.conversations,
+    )  # fmt: skip
+    proxy = Proxy(recorder, counters, workers, Memory(), vault, time.time)
     return Gateway(setup, proxy, tally, today, lambda: f"sr_{secrets.token_hex(12)}")
 
 

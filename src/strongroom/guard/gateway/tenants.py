@@ -70,6 +70,8 @@ class Setup:
     notes: tuple[str, ...]
     content_key: bytes | None = None
     """Seals texts that a policy wants kept."""
+    token_key: bytes = b""
+    """Pseudonyms come from it."""
 
     def caller(self, headers: Headers, today: date) -> Caller:
         """Who asks. Raises Refusal."""
@@ -136,12 +138,16 @@ def set_up(
     if file.record and file.record.hmac_key:
         secret = secret_of(file.record.hmac_key, folder, environ, "record.hmac_key")
         hmac_key = hashlib.sha256(secret.encode()).digest()
+    token_key = os.urandom(32)
+    if file.tokens.key:
+        where = "tokens.key"
+        token_key = content_key(secret_of(file.tokens.key, folder, environ, where), where)
     sealing_key = _content_key(file, folder, environ)
     if sealing_key is None:
         for name, policy in policies.items():
             if policy.file.content == "sealed":
                 raise InputError("needs `record.content_key`", where=f"policies.{name}: content")
-    return Setup(file, callers, servers, hmac_key, tuple(notes), sealing_key)
+    return Setup(file, callers, servers, hmac_key, tuple(notes), sealing_key, token_key)
 
 
 def _content_key(file: GatewayFile, folder: Path, environ: Mapping[str, str]) -> bytes | None:

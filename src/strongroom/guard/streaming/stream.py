@@ -16,7 +16,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, TypeAlias
 
-from strongroom.guard.engine import MAX_ROUNDS, Answer, Inspect, Question, inspect
+from strongroom.guard.engine import (
+    MAX_ROUNDS,
+    Answer,
+    Inspect,
+    Question,
+    inspect,
+    without_tokens,
+)
 from strongroom.guard.mask import masked
 from strongroom.guard.policy import Policy
 from strongroom.guard.records import (
@@ -179,6 +186,7 @@ class Stream:
         found, failures = yield from inspect(question, self._policy, self._detectors)
         failures = failures if self._detectors else ("no detectors",)
         self._failures.update(failures)
+        found = list(without_tokens(found, self._text, self._grounds))
         kept = [d for d in found if not self._policy.allows(d, self._text, self._today)]
         self._tell(kept, safe if not over else len(self._text))
         actions = {d: self._policy.action_on(d, Source.OUTPUT) for d in kept}
