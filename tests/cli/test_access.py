@@ -54,6 +54,7 @@ VERBS = [
     ("keys", "migrate", "--to", "local:elsewhere"),
     ("keys", "extend", "gate"),
     ("shred", "fraud", "--key", "erin", "--reason", "haste", "--yes"),
+    ("tidy", "--delete"),
     ("report", "audit", "system"),
     ("report", "engineer", "system"),
     ("deliver", "sealed://fraud/production", "served"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -56,6 +57,23 @@ def test_deleting_twice_is_fine(objects):
     objects.delete(digest)
     with pytest.raises(StoreError, match="is missing"):
         objects.open(digest)
+
+
+def test_all_that_is_there_is_listed_with_size_and_age(objects):
+    before = datetime.now(UTC) - timedelta(seconds=5)  # S3 tells whole seconds
+    sizes = {objects.put([b"x" * size]): size for size in (0, 1, 70_000)}
+    objects.delete(sha256(b""))
+    found = {one.digest: one for one in objects.stored()}
+    assert {d: one.size for d, one in found.items()} == {
+        d: size for d, size in sizes.items() if size
+    }
+    assert all(
+        before < one.at <= datetime.now(UTC) + timedelta(seconds=5) for one in found.values()
+    )
+
+
+def test_an_empty_store_lists_nothing(objects):
+    assert list(objects.stored()) == []
 
 
 def test_reading_stops_at_the_limit(objects):

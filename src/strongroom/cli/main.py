@@ -44,6 +44,7 @@ VERBS: Final = {
     "diff": "Say what changed between two versions, in words.",
     "report": "Write the audit bundle or the engineer's passport.",
     "guard": "Judge what goes into a language model and comes out: allow, flag, mask, block.",
+    "tidy": "List or delete objects that nothing refers to: killed runs leave them.",
     "ledger": "Inspect and verify the transparency log.",
     "access": "Who may do what here: roles and rules in Cedar.",
     "keys": "Make, list, rotate and revoke keys, and say who may sign what.",

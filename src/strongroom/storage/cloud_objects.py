@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 from strongroom.domain.digests import Digest
 from strongroom.domain.errors import InputError, IntegrityError, MissingExtra, StoreError
 from strongroom.storage.files import told
-from strongroom.storage.objects import BUCKETS
+from strongroom.storage.objects import BUCKETS, Stored, is_name
 from strongroom.storage.remote import RemoteFile
 
 try:  # brought by an extra
@@ -155,6 +155,16 @@ class CloudObjects:
         self._key(digest)
         return None
 
+    def stored(self) -> Iterator[Stored]:
+        """See Objects. Other objects below the prefix are none of ours."""
+        with self._told():
+            for page in obstore.list(self._store, prefix="sha256"):
+                for found in page:
+                    name = "".join(found["path"].split("/")[-2:])
+                    if is_name(name) and found["path"] == self._key(Digest("sha256", name)):
+                        at = found["last_modified"]
+                        yield Stored(Digest("sha256", name), found["size"], at)
+
     def _first(self, digest: Digest) -> tuple[int, str | None, bytes]:
         """Size, entity tag and first bytes."""
         with self._told(digest):
@@ -184,9 +194,9 @@ class CloudObjects:
         return f"sha256/{digest.hex[:2]}/{digest.hex[2:]}"
 
     @contextmanager
-    def _told(self, digest: Digest) -> Iterator[None]:
+    def _told(self, digest: Digest | None = None) -> Iterator[None]:
         """The library's errors in our words; not its own, which may hold secrets."""
-        where = f"{self._uri}/{self._key(digest)}"
+        where = f"{self._uri}/{self._key(digest)}" if digest else self._uri
         try:
             yield
         except (BaseError, FileNotFoundError) as error:
@@ -214,13 +224,14 @@ def _spool(chunks: Iterable[bytes], spool: BinaryIO) -> tuple[Digest, int]:
     return Digest("sha256", state.hexdigest()), size
 
 
-def _explained(error: Exception, digest: Digest, where: str) -> StoreError | IntegrityError:
+def _explained(error: Exception, digest: Digest | None, where: str) -> StoreError | IntegrityError:
     said = str(error)
     if _NO_BUCKET.search(said):
         return StoreError("there is no such bucket", where=where, fix="make it, or mend the URI")
     if isinstance(error, FileNotFoundError):
         fix = "restore the bucket from a backup, or an older version of the object"
-        return _AbsentError(f"object {digest.short} is missing", where=where, fix=fix)
+        name = digest.short if digest else "list"
+        return _AbsentError(f"object {name} is missing", where=where, fix=fix)
     if isinstance(error, ChangedError):
         fix = "find out who writes to this bucket, and restore the object"
         return IntegrityError("the object was replaced while it was read", where=where, fix=fix)

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, BinaryIO, Final, Protocol
 from urllib.parse import unquote, urlsplit
@@ -23,8 +26,19 @@ ABANDONED: Final = 24 * 3600
 """Seconds after which a file that nobody finished is garbage."""
 BUCKETS: Final = ("s3", "gs", "az")
 """Schemes of `cloud_objects`."""
+_NAME: Final = re.compile(r"[0-9a-f]{64}\Z")
 MAX_READ: Final = 64 * 1024 * 1024
 """Bytes that `read` takes into memory unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object that is there."""
+
+    digest: Digest
+    size: int
+    at: datetime
+    """When it was put there last, by the store's clock."""
 
 
 class Objects(Protocol):
@@ -53,6 +67,10 @@ class Objects(Protocol):
 
     def path(self, digest: Digest) -> Path | None:
         """A local file that holds the object, if there is one."""
+        ...
+
+    def stored(self) -> Iterator[Stored]:
+        """All objects, in no order; what is put or deleted meanwhile may be among them or not."""
         ...
 
 
@@ -131,6 +149,16 @@ class FolderObjects:
         """See Objects."""
         return self._file(digest) if self.has(digest) else None
 
+    def stored(self) -> Iterator[Stored]:
+        """See Objects. Other files there are none of ours."""
+        for path in self._folder.glob("sha256/??/*"):
+            name = path.parent.name + path.name
+            with told(path), contextlib.suppress(FileNotFoundError):
+                if is_name(name) and path.is_file():
+                    status = path.stat()
+                    at = datetime.fromtimestamp(status.st_mtime, UTC)
+                    yield Stored(Digest("sha256", name), status.st_size, at)
+
     def _sweep(self) -> None:
         """Remove what killed processes left half-written, long ago by the files' own clock."""
         newest = self._incoming.stat().st_mtime
@@ -152,6 +180,11 @@ class FolderObjects:
         incoming.replace(target)
         for folder in (target.parent, target.parent.parent):
             sync_folder(folder)
+
+
+def is_name(text: str) -> bool:
+    """Whether it is a SHA-256 as objects are named."""
+    return _NAME.match(text) is not None
 
 
 def _copied(chunks: Iterable[bytes], target: IO[bytes]) -> Iterator[bytes]:
