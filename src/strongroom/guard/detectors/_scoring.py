@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import log
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from strongroom.domain.errors import InputError
+
+FIGURES: Final = ("ngrams", "encoder", "alone", "per_doubling", "lone_per_doubling", "clear")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Scale:
     """Weight of the n-gram logit where it stands alone."""
     per_doubling: float
     """Taken off for each doubling of the pieces: the maximum of many is high by chance."""
+    lone_per_doubling: float
+    """The same where the n-gram model stands alone."""
     clear: float
     """N-gram logits below this are not shown to the encoder."""
     stacked: tuple[tuple[float, float], ...]
@@ -32,16 +36,17 @@ class Scale:
     lone: tuple[tuple[float, float], ...]
     """The same without it."""
 
-    def corrected(self, logit: float, pieces: int) -> float:
+    def corrected(self, logit: float, pieces: int, *, lone: bool) -> float:
         """The highest logit of so many pieces, made comparable to that of one."""
-        return logit - self.per_doubling * log(max(1, pieces), 2)
+        step = self.lone_per_doubling if lone else self.per_doubling
+        return logit - step * log(max(1, pieces), 2)
 
     def score(self, ngrams: float, encoder: float | None, pieces: int) -> float:
         """0..1, straight between knots."""
         if encoder is None:
-            return _between(self.lone, self.corrected(self.alone * ngrams, pieces))
+            return _between(self.lone, self.corrected(self.alone * ngrams, pieces, lone=True))
         both = self.ngrams * ngrams + self.encoder * encoder
-        return _between(self.stacked, self.corrected(both, pieces))
+        return _between(self.stacked, self.corrected(both, pieces, lone=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,7 @@ def read_thresholds(path: Path) -> Thresholds:
 
 
 def _scale(raw: Mapping[str, Any]) -> Scale:
-    figures = {
-        name: float(raw[name]) for name in ("ngrams", "encoder", "alone", "per_doubling", "clear")
-    }
+    figures = {name: float(raw[name]) for name in FIGURES}
     return Scale(**figures, stacked=_knots(raw["stacked"]), lone=_knots(raw["lone"]))
 
 

@@ -13,7 +13,7 @@ logit, corrected for the number of pieces read, becomes a score on a scale set o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,8 @@ FLOOR: Final = 0.2
 """Scores below are nothing to tell."""
 WINDOWS: Final = 1_800
 """Pieces of one reading that are read; beyond, every second, third … and it is said so."""
+OTHERS: Final = 2
+"""Readings besides the plain one that the encoder sees, one piece each; the rest are n-grams'."""
 SHOWN: Final = (2, 4)
 """Pieces that the encoder sees: of a user's words (they are longer), of data."""
 
@@ -86,9 +88,18 @@ class InjectionModel:
     def _judged(self, views: Sequence[View], question: int, scale: Scale) -> list[Judged]:
         """Each different reading with its most suspect piece."""
         readings = {view.text: view for view in reversed(views) if any(map(str.isalnum, view.text))}
-        return [self.read(view, question, scale) for view in readings.values()]
+        if len(readings) < 2 or self.encoder is None:
+            return [self.read(view, question, scale) for view in readings.values()]
+        plain = views[0]
+        lone = replace(self, encoder=None)
+        others = [view for view in readings.values() if view.text != plain.text]
+        judged = [lone.read(view, question, scale) for view in others]
+        judged.sort(key=lambda each: -each.ngrams)
+        closer = [self.read(each.view, question, scale, shown=1) for each in judged[:OTHERS]]
+        first = [self.read(plain, question, scale)] if plain.text in readings else []
+        return [*first, *closer, *judged[OTHERS:]]
 
-    def read(self, view: View, question: int, scale: Scale) -> Judged:
+    def read(self, view: View, question: int, scale: Scale, *, shown: int | None = None) -> Judged:
         """The most suspect piece of one reading. `question`: 0 for a user's words, 1 for data."""
         cut = segments_of if question else windows_of
         pieces = list(cut(view.text, WINDOWS)) or [Window(view.text, 0, len(view.text))]
@@ -100,14 +111,15 @@ class InjectionModel:
         first = order[0]
         if self.encoder is None or logits[first] < scale.clear:
             return Judged(view, pieces[first], logits[first], None, count, unread)
-        shown = order[: SHOWN[question]]
-        seen = self.encoder.logits([pieces[at].text for at in shown])
+        at_most = SHOWN[question] if shown is None else shown
+        closer = order[:at_most]
+        seen = self.encoder.logits([pieces[at].text for at in closer])
         both = [
             scale.ngrams * logits[at] + scale.encoder * pair[question]
-            for at, pair in zip(shown, seen, strict=True)
+            for at, pair in zip(closer, seen, strict=True)
         ]
-        top = max(range(len(shown)), key=both.__getitem__)
-        at = shown[top]
+        top = max(range(len(closer)), key=both.__getitem__)
+        at = closer[top]
         return Judged(view, pieces[at], logits[at], seen[top][question], count, unread)
 
     def _detection(self, kind: str, score: float, judged: Judged) -> Detection:

@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 
 from strongroom.guard.detectors._encoder import Encoder
 from strongroom.guard.detectors._ngrams import Ngrams
-from strongroom.guard.detectors._scoring import Scale, Thresholds
+from strongroom.guard.detectors._scoring import FIGURES, Scale, Thresholds
 from strongroom.guard.detectors.injection_model import InjectionModel
 from strongroom.guard.records import View
 from strongroom.guard.training.corpora import Example
@@ -30,7 +30,7 @@ POINTS = ((0.02, 0.3), (0.01, 0.45), (0.003, 0.5))
 """(share of innocent calibration texts that score higher, score)."""
 SURE = ((0.4, 0.75), (4.0, 0.95), (9.0, 0.999))
 """(logit above the last point, score): to block asks for a little more than to tell."""
-START = Scale(0.5, 0.5, 1.0, 0.0, -1e9, ((0.0, 0.1), (1.0, 0.9)), ((0.0, 0.1), (1.0, 0.9)))
+START = Scale(0.5, 0.5, 1.0, 0.0, 0.0, -1e9, ((0.0, 0.1), (1.0, 0.9)), ((0.0, 0.1), (1.0, 0.9)))
 BELOW = -1e3
 """The logit of what the encoder never sees."""
 MISSED = 0.01
@@ -105,13 +105,24 @@ def scale_of(read: Read) -> Scale:
         first, second = (round(float(w), 4) for w in stack.coef_[0])
         scale = replace(scale, ngrams=first, encoder=second)
         both = np.where(shown, first * read.ngrams + second * read.encoder, BELOW)
-    scale = replace(scale, per_doubling=_per_doubling(both, read))
-    stacked = _knots(_corrected(scale, both, read), read)
-    return replace(scale, stacked=stacked, lone=_knots(_corrected(scale, read.ngrams, read), read))
+    scale = replace(
+        scale,
+        per_doubling=_per_doubling(both, read),
+        lone_per_doubling=_per_doubling(read.ngrams, read),
+    )
+    return replace(
+        scale,
+        stacked=_knots(_corrected(scale, both, read, lone=False), read),
+        lone=_knots(_corrected(scale, read.ngrams, read, lone=True), read),
+    )
 
 
-def _corrected(scale: Scale, logits: NDArray[np.float64], read: Read) -> NDArray[np.float64]:
-    return np.array([scale.corrected(a, n) for a, n in zip(logits, read.pieces, strict=True)])
+def _corrected(
+    scale: Scale, logits: NDArray[np.float64], read: Read, *, lone: bool
+) -> NDArray[np.float64]:
+    return np.array(
+        [scale.corrected(a, n, lone=lone) for a, n in zip(logits, read.pieces, strict=True)]
+    )
 
 
 def _per_doubling(logits: NDArray[np.float64], read: Read) -> float:
@@ -148,10 +159,7 @@ def as_toml(user: Scale, data: Scale) -> str:
     ]
     for name, scale in (("user", user), ("data", data)):
         lines += ["", f"[{name}]"]
-        lines += [
-            f"{key} = {getattr(scale, key)}"
-            for key in ("ngrams", "encoder", "alone", "per_doubling", "clear")
-        ]
+        lines += [f"{key} = {getattr(scale, key)}" for key in FIGURES]
         lines += [f"stacked = {_listed(scale.stacked)}", f"lone = {_listed(scale.lone)}"]
     lines += ["", "[levels]"]
     lines += [
