@@ -40,8 +40,8 @@ def make_session(detectors) -> Callable[..., Session]:
         own = read_policy(f"version: 1\nmodel: off\n{policy}".encode())
         guard = Guard(own, detectors, lambda: date(2026, 11, 22))
         journal = Journal(
-            guard, sink or Kept(), "payments", b"k" * 32, lambda: datetime(2026, 11, 22, tzinfo=UTC),
-            lambda: "sr_1",
+            guard, sink or Kept(), "payments", b"k" * 32,
+            lambda: datetime(2026, 11, 22, tzinfo=UTC), lambda: "sr_1",
         )  # fmt: skip
         rules = own.file.tools
         listing = Listing("payments", pins, journal)

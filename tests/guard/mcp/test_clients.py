@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -14,11 +13,14 @@ from typing import Any
 
 import pytest
 
-mcp = pytest.importorskip("mcp", reason="needs the gateway extra")
+pytest.importorskip("mcp", reason="needs the gateway extra")
 
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
+from typer.testing import CliRunner
 
+from strongroom.cli.guard_mcp import app
+from strongroom.domain.errors import DeniedError, InputError
 from strongroom.guard.mcp.http import server_of
 from strongroom.guard.mcp.setting_up import set_up
 from strongroom.testing.upstream import Served
@@ -47,12 +49,8 @@ def folder(tmp_path_factory) -> Path:
     """With a policy, and pins of the honest server."""
     made = tmp_path_factory.mktemp("mcp")
     (made / "policy.yaml").write_text(POLICY)
-    done = subprocess.run(
-        [*STRONGROOM, "pin", *_files(made), "--", sys.executable, str(SERVER)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "5 tools, 1 prompts pinned" in done.stderr
+    done = CliRunner().invoke(app, ["pin", *_files(made), "--", sys.executable, str(SERVER)])
+    assert done.exit_code == 0, done.output
     return made
 
 
@@ -193,23 +191,22 @@ def test_http_requests_that_are_not_served_are_told_why(address, body, headers, 
 
 def test_a_poisoned_offer_is_not_pinned(tmp_path):
     pins = tmp_path / "pins.json"
-    done = subprocess.run(
-        [*STRONGROOM, "pin", "--pins", str(pins), "--", sys.executable, str(SERVER), "poisoned"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 1, done.stderr
-    assert "lookup_beneficiary" in done.stderr
+    arguments = ["pin", "--pins", str(pins), "--", sys.executable, str(SERVER), "poisoned"]
+    done = CliRunner().invoke(app, arguments)
+    assert isinstance(done.exception, DeniedError)
     assert not pins.exists()
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--pins", "none.json", "--", "true"], ["--upstream", "http://x", "--", "true"]],
+    [
+        ["run"],
+        ["run", "--pins", "/nowhere/pins.json", "--", "true"],
+        ["--upstream", "http://x", "--", "true"],
+        ["pin", "--pins", "/nowhere/pins.json", "--", "/nowhere/server"],
+    ],
     ids=str,
 )
-def test_what_cannot_start_says_why(tmp_path, arguments):
-    done = subprocess.run(
-        [*STRONGROOM, "run", *arguments], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-    assert done.returncode == 2
-    assert "error:" in done.stderr
+def test_what_cannot_start_says_why(arguments):
+    done = CliRunner().invoke(app, arguments)
+    assert isinstance(done.exception, InputError)

@@ -243,14 +243,28 @@ def _is_local(headers: dict[str, str]) -> bool:
     return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
-def server_of(setup: Setup, url: str, host: str, port: int) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """uvicorn, which closes the front's connections at its end."""
+
+    def __init__(self, config: uvicorn.Config, front: Front) -> None:
+        super().__init__(config)
+        self._front = front
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """End, and close connections."""
+        await super().shutdown(sockets)  # type: ignore[arg-type]
+        await self._front.close()
+
+
+def server_of(setup: Setup, url: str, host: str, port: int) -> Server:
     """A server that is ready to run."""
+    front = Front(setup, url)
     config = uvicorn.Config(
-        Front(setup, url), host=host, port=port, lifespan="off", interface="asgi3", ws="none",
+        front, host=host, port=port, lifespan="off", interface="asgi3", ws="none",
         access_log=False, log_level="warning", server_header=False, date_header=False,
         proxy_headers=False, timeout_graceful_shutdown=5,
     )  # fmt: skip
-    return uvicorn.Server(config)
+    return Server(config, front)
 
 
 def serve(setup: Setup, url: str, listen: str) -> None:

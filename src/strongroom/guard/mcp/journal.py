@@ -37,7 +37,7 @@ class Journal:
     def grounds(self) -> Grounds:
         """What every text is held against."""
         own = self.guard.policy.file
-        return Grounds(own.canaries, hosts=own.hosts, labels=own.labels)
+        return Grounds(own.canaries, hosts=own.hosts, labels=own.labels, topics=own.topic_words)
 
     def judged(
         self,
