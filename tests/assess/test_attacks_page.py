@@ -13,7 +13,13 @@ PAGE = (Path(__file__).parents[2] / "docs" / "attacks.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
-    "name", ["robustness.evasion_budget", "privacy.membership", "fairness.groups"]
+    "name",
+    [
+        "robustness.evasion_budget",
+        "robustness.evasion_attacks",
+        "privacy.membership",
+        "fairness.groups",
+    ],
 )
 def test_every_setting_and_figure_is_documented(workshop, name):
     assert f"`{name}`" in PAGE

@@ -142,7 +142,8 @@ def _rank(goals: Floats) -> Floats:
     dominated = (other <= one).all(-1) & (other < one).any(-1)
     count = dominated.sum(axis=2).astype(np.float64)
     score = goals[..., 0]
-    return count + np.where(np.isfinite(score), score, 1e6) / 1e3
+    made: Floats = count + np.where(np.isfinite(score), score, 1e6) / 1e3
+    return made
 
 
 def _children(

@@ -67,7 +67,8 @@ class Campaign:
         """Per row, the fewest changes by which any attack evades; one more than allowed if none."""
         most = self.attack.budget.max_changes + 1
         each = [np.where(e.evaded, e.changes, most) for e in self.found.values()]
-        return np.min(each, axis=0)
+        least: Ints = np.min(each, axis=0)
+        return least
 
     @property
     def best(self) -> tuple[Bools, Floats]:

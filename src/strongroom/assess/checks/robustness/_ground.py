@@ -19,7 +19,6 @@ from strongroom.domain.errors import InputError
 from strongroom.governance.manifest import Feature, Profile
 from strongroom.governance.relations import Relation, parse_relation
 
-
 PROFILES: Final[tuple[Profile, ...]] = ("payer", "merchant", "mule", "insider")
 _AMOUNT: Final = re.compile(r"(?:^|[^a-z])(?:amount|amt)[0-9]*$", re.IGNORECASE)
 
