@@ -39,6 +39,7 @@ class Asked:
     path: str
     headers: dict[str, str]
     raw: bytes
+    query: str = ""
 
     @property
     def body(self) -> Body:
@@ -69,7 +70,7 @@ class Scripted:
             raw += message.get("body", b"")
             more = message.get("more_body", False)
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
-        asked = Asked(scope["path"], headers, raw)
+        asked = Asked(scope["path"], headers, raw, scope["query_string"].decode("latin-1"))
         self.asked.append(asked)
         reply = self.reply(asked)
         head = [(b"content-type", reply.content_type.encode()), *reply.headers]

@@ -21,6 +21,7 @@ from strongroom.guard.gateway.sse import EventReader
 from strongroom.guard.gateway.tool_calls import Calls
 from strongroom.guard.gateway.turns import turns_of
 from strongroom.guard.gateway.wire.rewriter import Rewriter
+from strongroom.guard.gateway.wire.signatures import drop_misfits, signed_blocks
 from strongroom.guard.records import Action, Grounds, Source, hardest
 
 _PASSED = frozenset(
@@ -65,6 +66,7 @@ async def whole(
     body = await _read(response, request.setup.file.limits.response_bytes)
     if request.route.judged or response.status >= 400:
         value, parts = _texts(request, response, body)
+        signed = signed_blocks(value[0])
         seen = [(part.source, part.text) for part in parts]
         texts = [text for _, text in seen]
         size = sum(map(len, texts))
@@ -83,6 +85,7 @@ async def whole(
             raise blocked("output", tuple(dict.fromkeys(d.kind for d in verdict.detections)))
         if verdict.changed or restored:
             _unspell(value)
+            drop_misfits(value[0], signed)
             body = write_json(value[0]) if request.route.judged or parts else body
     else:
         value, verdict, size = [_lenient(body)], request.verdict, 0

@@ -17,7 +17,7 @@ from strongroom.guard.gateway.limits import Window
 from strongroom.guard.gateway.proxy import Proxy, Request, as_refusal, refuse
 from strongroom.guard.gateway.recording import Call
 from strongroom.guard.gateway.refusals import Refusal
-from strongroom.guard.gateway.routes import Route, family_of, route_of
+from strongroom.guard.gateway.routes import Route, family_of, query_of, route_of
 from strongroom.guard.gateway.tally import Tally
 from strongroom.guard.gateway.tenants import Setup
 from strongroom.guard.gateway.upstreams import Server
@@ -91,7 +91,8 @@ class Gateway:
         call = Call(
             self.new_id(), caller, route.name, setup.file.mode, setup.hmac_key, setup.content_key
         )
-        return Request(call, route, setup, scope["path"], scope["headers"])
+        path = scope["path"] + query_of(scope.get("query_string", b""))
+        return Request(call, route, setup, path, scope["headers"])
 
     async def _serve(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
         name, cap = request.caller.name, request.caller.tenant.limits.concurrency

@@ -109,6 +109,11 @@ class Channels:
                 if rest and self.enforced:
                     yield key, rest
 
+    def changed(self, key: Hashable) -> bool:
+        """Whether a text that is over left as something else."""
+        text = self._texts.get(key)
+        return text is not None and "".join(text.given) != "".join(text.left)
+
     def whole(self, parts: Iterable[Part]) -> bool:
         """Judge texts that come whole; whether something was masked. Raises Blocked."""
         changed = False

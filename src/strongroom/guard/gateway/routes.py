@@ -59,6 +59,9 @@ _POST: Final = {
 }  # fmt: skip
 _MODELS: Final = re.compile(r"/v1/models(?:/[A-Za-z0-9][\w.:@-]{0,199}){0,2}", re.ASCII)
 """No segment of a path may be `..`: it would lead to other parts of the upstream."""
+_FIELD: Final = re.compile(
+    rb"(?:beta|api-version|limit|order|after|before|after_id|before_id)=[A-Za-z0-9._:-]{1,128}"
+)
 
 
 def route_of(method: str, path: str, headers: list[tuple[bytes, bytes]]) -> Route | None:
@@ -70,6 +73,12 @@ def route_of(method: str, path: str, headers: list[tuple[bytes, bytes]]) -> Rout
         family = Family.ANTHROPIC if is_anthropic else Family.OPENAI
         return Route("models", family, judged=False)
     return None
+
+
+def query_of(query: bytes) -> str:
+    """What goes on of a query: a version, a page; nothing that could hold text."""
+    kept = [pair for pair in query.split(b"&") if _FIELD.fullmatch(pair)]
+    return f"?{b'&'.join(kept).decode()}" if kept else ""
 
 
 def family_of(path: str, headers: list[tuple[bytes, bytes]]) -> Family:

@@ -10,6 +10,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Final, TypeVar
 
 from strongroom.guard.detectors.catalog import HOME
@@ -25,7 +26,12 @@ T = TypeVar("T")
 
 def is_own(detector: Detector) -> bool:
     """Whether a detector is part of this package, and so held to linear time by its tests."""
-    return type(detector).__module__.startswith(f"{HOME}.")
+    return _is_ours(type(detector))
+
+
+@cache
+def _is_ours(kind: type[Detector]) -> bool:
+    return kind.__module__.startswith(f"{HOME}.")
 
 
 class Workers:

@@ -95,6 +95,11 @@ class AnthropicRewriter(Rewriter):
         if delta.get("type") == "citations_delta":
             changed = self.channels.whole(answer_parts(delta))
             return _written(body) if changed else event.to_bytes()
+        before = b""
+        if "signature" in delta:  # the thinking is over; it signs what the model thought, no less
+            before = self._rest(index)
+            if self.channels.changed((index, "thinking", False)):
+                return before
         changed, said = False, "signature" in delta
         for part in answer_parts(delta):
             text, is_json = part.text, part.form is Form.JSON_TEXT
@@ -105,8 +110,8 @@ class AnthropicRewriter(Rewriter):
                 part.put(left)
                 changed = True
         if not changed:
-            return event.to_bytes()
-        return _written(body) if said else b""
+            return before + event.to_bytes()
+        return before + (_written(body) if said else b"")
 
     def _rest(self, index: int | None) -> bytes:
         """What was held of a block, or of all, as deltas of its own."""
