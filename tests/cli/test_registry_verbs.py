@@ -187,3 +187,15 @@ def test_verbs_run_as_processes_too(where, tmp_path):
         text=True,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_a_shredded_version_is_listed_as_shredded(strongroom, where, tmp_path):
+    folder = allowed(where, tmp_path / "one", b"one", Stage.DEVELOPMENT)
+    strongroom("promote", folder, "--to", "development")
+    strongroom("keys", "new", "sue", "--role", "shred")
+    (before,) = strongroom("versions", "--format", "json").json["versions"]
+    assert before["shredded"] is None
+    assert strongroom("shred", "fraud", "--key", "sue", "--reason", "erasure", "--yes").code == 0
+    (after,) = strongroom("versions", "--format", "json").json["versions"]
+    assert (after["shredded"]["action"], after["shredded"]["by"]) == ("destroyed", "sue")
+    assert "shredded development" in strongroom("versions").err

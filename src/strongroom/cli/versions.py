@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -12,7 +13,10 @@ from strongroom.cli.options import HOME, HomeOption
 from strongroom.cli.output import Format, FormatOption, people, write_json
 from strongroom.domain.canonical import format_time, plain
 from strongroom.domain.decision import Stage
+from strongroom.domain.digests import Digest
 from strongroom.home.home import Home
+from strongroom.home.sealed_keys import SealedKeys
+from strongroom.home.wrappings import DESTROYED, Shredding
 from strongroom.registry.reading import Version
 from strongroom.registry.registry import Registry
 from strongroom.registry.statements import Move
@@ -31,44 +35,59 @@ def versions(
     with Home.open(home) as opened:
         registry = Registry(opened)
         found = registry.versions(system)
+        keys = SealedKeys(opened)
+        gone = {v.digest: s for v in found if (s := keys.shredding(v.seal.wrapping)) is not None}
         names = sorted({v.seal.system for v in found}) if history else []
         moves = [move for name in names for s in Stage for move in registry.history(name, s)]
     if form is Format.JSON:
-        write_json({"versions": [_document(v) for v in found], "moves": plain(moves)})
+        documents = [_document(v, gone.get(v.digest)) for v in found]
+        write_json({"versions": documents, "moves": plain(moves)})
     elif not found:
         people.print("no version is sealed here yet; `strongroom promote` seals one")
     else:
-        people.print(_versions(found))
+        people.print(_versions(found, gone))
         if moves:
             people.print(_moves(moves))
 
 
-def _document(version: Version) -> dict[str, object]:
+def _document(version: Version, gone: Shredding | None) -> dict[str, object]:
     seal = version.seal
     return {
         "system": seal.system,
         "version": version.digest,
         "stages": version.stages,
         "sealed_at": seal.at,
+        "shredded": {"action": gone.action, "at": gone.at, "by": gone.by, "reason": gone.reason}
+        if gone
+        else None,
         "decision": seal.decision,
         "files": [{"path": f.path, "size": f.size, "digest": f.digest} for f in seal.files],
         "about": {s.name: s.digest for s in seal.about},
     }
 
 
-def _versions(found: tuple[Version, ...]) -> Table:
+def _versions(found: tuple[Version, ...], gone: Mapping[Digest, Shredding]) -> Table:
     table = _table("System", "Version", "Stands in", "Sealed", "Files", "Bytes")
     for version in found:
         seal = version.seal
         table.add_row(
             seal.system,
             version.digest.short,
-            Text(", ".join(version.stages) or "-", "green" if version.stages else "dim"),
+            _state(version, gone.get(version.digest)),
             f"{seal.at:%Y-%m-%d %H:%M:%S}",
             str(len(seal.files)),
             f"{sum(f.size for f in seal.files):,}",
         )
     return table
+
+
+def _state(version: Version, gone: Shredding | None) -> Text:
+    """Where it stands, and whether it can still be opened."""
+    said = Text(", ".join(version.stages) or "-", "green" if version.stages else "dim")
+    if gone is None:
+        return said
+    word = "shredded" if gone.action == DESTROYED else "shredding not ended"
+    return Text(word, "red") + (Text(" ") + said if version.stages else Text())
 
 
 def _moves(moves: list[Move]) -> Table:

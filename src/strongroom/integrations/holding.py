@@ -17,9 +17,10 @@ from strongroom.home.home import Home
 from strongroom.home.leaf import Leaf
 from strongroom.integrations.places import checked_path, within
 from strongroom.integrations.vouching import vouched
+from strongroom.keys.trust import ARTIFACTS_TYPE
 from strongroom.registry.statements import SealedFile
 
-HOLDING_TYPE: Final = "urn:strongroom:artifacts:v1"
+HOLDING_TYPE: Final = ARTIFACTS_TYPE
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,9 @@ from strongroom.integrations.streams import Digesting
 from strongroom.integrations.vouching import SIGNER, vouched
 from strongroom.keys.dsse import Envelope
 from strongroom.keys.sealing import context_of, new_key, open_stream, seal_stream
+from strongroom.keys.trust import DATA_TYPE
 from strongroom.storage.files import sync_folder, told
 
-DATA_TYPE: Final = "urn:strongroom:sealed-data:v1"
 SYSTEM: Final = "data"
 """The scope of the seal, and the name that one wrapping key stands for."""
 SUFFIX: Final = ".sealed"

@@ -36,6 +36,10 @@ PROMOTION_TYPE: Final = "urn:strongroom:promotion:v1"
 BUNDLE_TYPE: Final = "urn:strongroom:bundle:v1"
 ADVISORIES_TYPE: Final = "urn:strongroom:advisories:v1"
 """A mirror of advisories: evidence from outside, so it takes the role that signs evidence."""
+ARTIFACTS_TYPE: Final = "urn:strongroom:artifacts:v1"
+"""All files of an artifact root, as of one change."""
+DATA_TYPE: Final = "urn:strongroom:sealed-data:v1"
+"""A data set in a sealed file."""
 REWRAP_TYPE: Final = "urn:strongroom:rewrap:v1"
 ROTATION_TYPE: Final = "urn:strongroom:rotation:v1"
 KEY_USE_TYPE: Final = "urn:strongroom:key-use:v1"
@@ -97,6 +101,8 @@ ROLE_OF: Final = {
     CYCLONEDX_TYPE: Role.MATERIALS,
     SPDX_TYPE: Role.MATERIALS,
     MODEL_TYPE: Role.MODEL,
+    ARTIFACTS_TYPE: Role.SEAL,
+    DATA_TYPE: Role.SEAL,
     REWRAP_TYPE: Role.SEAL,
     ROTATION_TYPE: Role.SEAL,
     KEY_USE_TYPE: Role.SEAL,

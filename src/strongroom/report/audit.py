@@ -33,6 +33,7 @@ from strongroom.registry.gather import COUNTED
 from strongroom.registry.statements import Move, Seal
 from strongroom.report import layout
 from strongroom.report.bills import BILL_TYPES, signed_bill
+from strongroom.report.key_story import key_records
 from strongroom.storage.objects import read
 
 Extras = Mapping[str, bytes]
@@ -121,7 +122,7 @@ def _about(home: Home, system: str, about: frozenset[Subject]) -> Iterator[Recor
 
 
 def _sealed(home: Home, system: str, about: frozenset[Subject]) -> Iterator[Record]:
-    """The seal of these digests, and the moves of that version."""
+    """The seal of these digests, the moves of that version, and what became of its key."""
     versions = set()
     for record in home.records(SEAL_TYPE, system=system):
         seal = Seal.from_statement(record.statement)
@@ -131,6 +132,7 @@ def _sealed(home: Home, system: str, about: frozenset[Subject]) -> Iterator[Reco
     for record in home.records(PROMOTION_TYPE, system=system):
         if Move.from_statement(record.statement).version in versions:
             yield record
+    yield from key_records(home, system, versions)
 
 
 def _materials(home: Home, system: str, about: frozenset[Subject]) -> Iterator[Record]:

@@ -38,6 +38,7 @@ from strongroom.registry.gate import decide
 from strongroom.registry.gather import COUNTED, gather, vouch
 from strongroom.registry.statements import Action, Move, Seal
 from strongroom.report import layout
+from strongroom.report.key_story import KEY_TYPES, key_story
 from strongroom.report.verify_materials import FORMATS, Context, evidence_among, story_of
 
 
@@ -318,6 +319,9 @@ def _registry(run: _Run, believed: list[_Believed], decided: tuple[Decision, Dig
             run.story.append(
                 f"{verb} {move.stage}{by} on {_day(signed.at)} by {' and '.join(signed.by)}."
             )
+    for signed in (b for b in believed if b.statement.predicate_type in KEY_TYPES):
+        with run.looking_at(signed.path):
+            run.story.append(key_story(signed.statement, versions, _day(signed.at)))
 
 
 def _materials(
