@@ -91,7 +91,7 @@ def policy_test(
     """
     guard = guard_of(file)
     own = guard.policy.file
-    grounds = Grounds(own.canaries, hosts=own.hosts, labels=own.labels)
+    grounds = Grounds(own.canaries, hosts=own.hosts, labels=own.labels, topics=own.topic_words)
     results = [
         (example, guard.judge(Question(example.text, example.source, grounds)))
         for example in own.examples

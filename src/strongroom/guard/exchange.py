@@ -92,7 +92,7 @@ def check(item: Item, guard: Guard) -> Verdict:
     for source, text in item.texts:
         prompt = "\n".join(t for s, t in item.texts if s is Source.SYSTEM)
         seen = tuple(said) if item.conversation else None
-        grounds = Grounds(file.canaries, prompt, seen, file.hosts, file.labels)
+        grounds = Grounds(file.canaries, prompt, seen, file.hosts, file.labels, file.topic_words)
         judged.append(guard.judge(Question(text, source, grounds)))
         said.append(text)
     return _verdict(item, judged)

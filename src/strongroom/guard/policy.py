@@ -135,7 +135,16 @@ class PolicyFile(_Part):
     tools: ToolRules | None = None
     """What a model may call; without it every tool may be."""
     mcp: McpRules = McpRules()
+    topics: dict[Kind, Annotated[tuple[Text, ...], Field(min_length=1, max_length=500)]] = Field(
+        default_factory=dict, max_length=50
+    )
+    """Topics that are not wanted, each with the words that it goes by."""
     examples: tuple[Example, ...] = ()
+
+    @property
+    def topic_words(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The topics as the grounds of a judgement have them."""
+        return tuple(self.topics.items())
 
 
 class LevelTable(_Part):

@@ -84,6 +84,8 @@ class Grounds:
     """Hosts that an output may link to."""
     labels: tuple[str, ...] = ()
     """Classification labels of the house, besides those that everybody uses."""
+    topics: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Topics that are not wanted: a name, and the words that it goes by."""
     stand_ins: StandIns | None = None
     """Gives pseudonyms where the policy tokenises; what stands for something is not found again."""
 

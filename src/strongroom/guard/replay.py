@@ -155,7 +155,7 @@ def _judged(case: Case, guard: Guard) -> tuple[Action, tuple[str, ...], bool]:
     """What is done, about which kinds, and whether a detector failed."""
     file = guard.policy.file
     prompt = "\n".join(text for source, text in case.texts if source is Source.SYSTEM)
-    grounds = Grounds(file.canaries, prompt, None, file.hosts, file.labels)
+    grounds = Grounds(file.canaries, prompt, None, file.hosts, file.labels, file.topic_words)
     judged = [(source, guard.judge(Question(text, source, grounds))) for source, text in case.texts]
     action = hardest(_would(guard, source, one) for source, one in judged)
     kinds = dict.fromkeys(

@@ -29,6 +29,9 @@ OWN: Final = (
     "exfiltration",
     "leaks",
     "ungrounded",
+    "unsafe_code",
+    "toxicity",
+    "topics",
 )
 MODEL: Final = "injection_model"
 GROUP: Final = "strongroom.detectors"

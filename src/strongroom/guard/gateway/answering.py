@@ -47,7 +47,7 @@ def grounds_of(request: Request) -> Grounds:
     own = request.caller.grounds
     seen = tuple(part.text for part in request.reading.parts)
     prompt = request.reading.prompt
-    return Grounds(own.canaries, prompt, seen, own.hosts, own.labels, request.tokens)
+    return Grounds(own.canaries, prompt, seen, own.hosts, own.labels, own.topics, request.tokens)
 
 
 def calls_of(proxy: Proxy, request: Request) -> Calls:

@@ -129,7 +129,10 @@ def set_up(
     for name, tenant in file.tenants.items():
         guard = guards[tenant.policy]
         own_file = guard.policy.file
-        grounds = Grounds(own_file.canaries, hosts=own_file.hosts, labels=own_file.labels)
+        grounds = Grounds(
+            own_file.canaries, hosts=own_file.hosts, labels=own_file.labels,
+            topics=own_file.topic_words,
+        )  # fmt: skip
         warden = Warden(own_file.tools) if own_file.tools else None
         for key in tenant.keys:
             caller = Caller(name, key.name, tenant, guard, grounds, warden)
