@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import precision_score, recall_score
 
+from bench._attack_peers import compare
 from strongroom.assess.attacks.attack import Attack, Budget, candidates
 from strongroom.assess.attacks.constraints import space_of
 from strongroom.assess.attacks.evasion import evade
@@ -48,7 +49,7 @@ class Row:
 
 
 def run() -> str:
-    """Every comparison as Markdown, in about two minutes."""
+    """Every comparison as Markdown, in about four minutes."""
     rows = [evasion(), fairness()]
     if CREDIT.exists():
         rows.append(membership())
@@ -58,7 +59,7 @@ def run() -> str:
         f"| {r.what} | {r.ours:.3g} | {r.plain:.3g} | **{r.ratio:.3g} ×** | {r.note} |"
         for r in rows
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "### Beside HopSkipJump", "", compare()])
 
 
 def cpu(work: Callable[[], object]) -> tuple[float, object]:

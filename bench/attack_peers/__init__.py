@@ -1,0 +1,1 @@
+"""Attack toolboxes, each run by the interpreter of its own environment."""
