@@ -5,6 +5,7 @@ import json
 import pytest
 
 from strongroom.assess.scanner import Limits, scan_bytes
+from strongroom.assess.scanner.formats.secrets import SEARCHED
 from strongroom.assess.scanner.formats.texts import WHOLE
 from strongroom.assess.scanner.report import Rating
 
@@ -89,6 +90,16 @@ def test_secrets_are_redacted_in_the_line_that_another_rule_shows():
     report, found = rules(text, "a.py")
     assert "code.tls_unchecked" in found
     assert TOKEN not in json.dumps(report.to_dict())
+
+
+@pytest.mark.slow
+def test_a_text_too_long_to_be_searched_whole_says_so():
+    text = b"line of a table\n" * (3 * 2**20)
+    report = scan_bytes(text, "a.log")
+    assert report.verdict is Rating.CLEAN
+    assert [h.message for h in report.findings if h.rule == "limit.secrets"] == [
+        f"secrets were looked for in its first {WHOLE + SEARCHED} bytes only"
+    ]
 
 
 @pytest.mark.slow

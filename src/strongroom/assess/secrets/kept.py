@@ -44,6 +44,13 @@ TRIGGER: Final = re.compile(
     r"pypi-|sq0csp|[rs]k_live|[0-9a-z]{32}-us|[MNO][a-z\d_-]{23,25}\.)"
 )
 """What stands in every line that one of them could find something in."""
+_QUICK: Final = re.compile(
+    r"ap[0-9a-f]|ac[0-9a-z]{32}|sk[0-9a-z]{32}|cloudant|softlayer|ibm|iam|cos|key|token|secret"
+    r"|pass|auth|aws|a3t|a[kbcs][cipra]a|gh[pousr]_|gl[a-z]{2,6}-|gr1348941|xox|hooks\.slack|npm"
+    r"|sk-|sg\.|pypi-|sq0csp|[rs]k_live|-us|[mno][a-z\d_-]{23,25}\."
+)
+"""The same of a line in small letters, without word boundaries: it passes over numbers in a third
+of the time, and models that are text are made of them."""
 
 
 class Kept(NamedTuple):
@@ -68,7 +75,7 @@ def _plugins() -> tuple[tuple[str, str, Any], ...]:
 
 def find_kept(line: str) -> Iterator[Kept]:
     """What detect-secrets finds in one line; nothing where it is not installed."""
-    if not LONG.search(line) or not TRIGGER.search(line):
+    if not (_QUICK.search(line.lower()) and LONG.search(line) and TRIGGER.search(line)):
         return
     for kind, title, plugin in _plugins():
         for value in plugin.analyze_string(line):

@@ -13,6 +13,8 @@ from strongroom.domain.outcome import Severity
 
 LONGEST_LINE: Final = 4 * CHUNK
 """Characters of a line that are looked at together."""
+SEARCHED: Final = 32 * 2**20
+"""Bytes of a text that are searched after its beginning: about 20 seconds' work."""
 FIX: Final = "revoke it where it was made, then keep the next one in a vault or the environment"
 _REFERENCES: Final = ("CWE-798", "CWE-312", "AML.T0055")
 _GUESSED: Final = ("CWE-798", "AML.T0055")
@@ -41,10 +43,13 @@ def judge_secrets(text: str, *, line: int = 1, where: str = "", base: int = 0) -
 
 
 def judge_tail(stream: Stream, head: str) -> Iterator[Hazard]:
-    """Secrets in what is left of a stream after its beginning was read as text, piece by piece."""
+    """Secrets in what is left of a stream after its beginning was read as text, piece by piece.
+
+    A text that is longer than what is searched gets a note that says so.
+    """
     line, base = 1 + head.count("\n"), stream.tell()
-    text = ""
-    while more := stream.read(CHUNK):
+    text, end = "", base + SEARCHED
+    while stream.tell() < end and (more := stream.read(CHUNK)):
         stream.budget.tick()
         # A whole number of lines at a time, so that no secret is cut; very long lines are.
         text += more.decode("utf-8", "replace")
@@ -55,3 +60,10 @@ def judge_tail(stream: Stream, head: str) -> Iterator[Hazard]:
         yield from judge_secrets(piece, line=line, base=base)
         line, base = line + piece.count("\n"), base + len(piece.encode("utf-8", "replace"))
     yield from judge_secrets(text, line=line, base=base)
+    if stream.peek(1):
+        yield odd(
+            "limit.secrets",
+            f"secrets were looked for in its first {end} bytes only",
+            rating=Rating.CLEAN,
+            severity=Severity.INFO,
+        )
