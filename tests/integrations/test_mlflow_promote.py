@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.domain.decision import Decision, Stage
+from strongroom.domain.decision import DECISION_TYPE, Decision, Stage
 from strongroom.domain.errors import DeniedError, InputError
 from strongroom.governance.catalog import load_catalog
 from strongroom.governance.loader import Loaded, load_manifest
@@ -16,6 +16,7 @@ from strongroom.integrations.mlflow_promote import Steps, check_out, promote
 from strongroom.integrations.standing import require_standing
 from strongroom.registry.deciding import Decided, put_before_gate
 from strongroom.registry.registry import Registry
+from strongroom.report.bills import BILL_TYPES, signed_bill
 from strongroom.testing.releases import decide, make_release
 
 ROOT = "mlflow/models/m-1/artifacts"
@@ -94,6 +95,8 @@ def test_what_the_gate_allows_stands_there_and_the_alias_follows(
     for stage in Stage:
         assert promote(table, home, loaded, "1", stage, steps).stage is stage
     assert table.aliases == {"challenger": "1", "champion": "1"}
+    about = frozenset(next(iter(home.records(DECISION_TYPE))).statement.subjects)
+    assert all(signed_bill(home, "fraud", about, kind) for kind in BILL_TYPES)
     assert not (loaded.folder / "model").exists()
     require_standing(home, "fraud", Stage.PRODUCTION, Artifacts(home, ROOT).now().tree())
     with pytest.raises(DeniedError, match="does not change"):

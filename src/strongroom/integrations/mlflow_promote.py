@@ -27,8 +27,8 @@ from strongroom.integrations.artifacts import Artifacts
 from strongroom.integrations.holding import Holding
 from strongroom.integrations.places import parse_root
 from strongroom.registry.deciding import Decided
-from strongroom.registry.registry import Registry
 from strongroom.registry.statements import Move
+from strongroom.report.promotion import promote as promote_with_bills
 from strongroom.storage.files import told
 
 
@@ -75,7 +75,7 @@ def promote(
                 where=f"{name} {version}",
                 fix="mend, approve or waive, and promote again",
             )
-        move = Registry(home).promote(loaded, stage)
+        move = promote_with_bills(home, loaded, stage).move
     for alias, meant in stages_of(os.environ).items():
         if meant is stage:
             client.set_registered_model_alias(name, alias, version)
