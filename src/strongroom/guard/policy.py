@@ -171,6 +171,8 @@ class Policy:
     on_failure: Action
     digest: Digest
     """Of the file's bytes and of the levels that it builds on."""
+    has_tokens: bool
+    """Whether anything is tokenised."""
 
     @property
     def limits(self) -> Limits:
@@ -204,15 +206,6 @@ class Policy:
             if action is Action.MASK and self.tokenises(detection, source):
                 return action
         return Action.ALLOW
-
-    @property
-    def has_tokens(self) -> bool:
-        """Whether anything is tokenised."""
-        return any(
-            steps is not None and steps.tokenise is not None
-            for by_source in self.actions.values()
-            for _, steps in by_source
-        )
 
     def tokenises(self, detection: Detection, source: Source) -> bool:
         """Whether what is masked gets a pseudonym. What is decoded cannot be put back."""
@@ -294,7 +287,13 @@ def _policy(file: PolicyFile, data: bytes) -> Policy:
         actions[kind] = base.model_copy(update={s: v for s, v in own if v is not None})
     failure = file.on_failure or level.on_failure
     enforce = level.enforce if file.enforce is None else file.enforce
-    return Policy(file, actions, enforce, Action(failure), sha256(data + b"\0" + source))
+    digest = sha256(data + b"\0" + source)
+    has_tokens = any(
+        steps is not None and steps.tokenise is not None
+        for by_source in actions.values()
+        for _, steps in by_source
+    )
+    return Policy(file, actions, enforce, Action(failure), digest, has_tokens)
 
 
 @cache

@@ -60,12 +60,13 @@ class Lexicon:
                     entries.setdefault(key, []).append(entry)
         self._entries = list(entries.values())
         self._automaton = automaton(list(entries))
-        self._seeds = [
-            owners for owners in self._entries if any(entry.word_class in seeds for entry in owners)
-        ]
-        self._seed_automaton = automaton(
-            [word for word, owners in entries.items() if owners in self._seeds]
-        )
+        seeded = {
+            word: owners
+            for word, owners in entries.items()
+            if any(entry.word_class in seeds for entry in owners)
+        }
+        self._seeds = list(seeded.values())
+        self._seed_automaton = automaton(list(seeded))
         self.classes = frozenset(name for classes in words.values() for name in classes)
 
     def find(self, text: str) -> Found:

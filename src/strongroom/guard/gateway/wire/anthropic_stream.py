@@ -28,7 +28,8 @@ class AnthropicRewriter(Rewriter):
 
     def sole(self, body: dict[str, Any]) -> Sole | None:
         """The text that a block grows by."""
-        delta, parts = body.get("delta") or {}, list(answer_parts(body))
+        delta: dict[str, Any] = body.get("delta") or {}
+        parts = list(answer_parts(body))
         if body.get("type") != "content_block_delta" or len(parts) != 1 or "signature" in delta:
             return None
         part = parts[0]

@@ -39,7 +39,7 @@ class ChatRewriter(Rewriter):
 
     def sole(self, body: dict[str, Any]) -> Sole | None:
         """The text of the only choice, which neither ends nor begins."""
-        choices = body.get("choices") or ()
+        choices = body.get("choices") or []
         parts = list(answer_parts(body))
         if len(choices) != 1 or len(parts) != 1 or body.get("usage"):
             return None
