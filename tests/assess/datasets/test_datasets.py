@@ -1,5 +1,9 @@
 """Data sets: what is found in them, and a digest that only their content changes."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import polars as pl
 import pytest
@@ -79,6 +83,20 @@ def test_noisy_labels_are_seen(table, tmp_path):
     report, found = judged(tmp_path / "t.parquet", label="label")
     assert found["data.labels"].rating is Rating.REVIEW
     assert report.verdict is Rating.REVIEW
+
+
+@pytest.mark.slow
+def test_labels_are_judged_from_the_command_line_and_it_ends(table, tmp_path):
+    """With as many threads as the machine has cores, and one more process that wants them."""
+    table.write_parquet(tmp_path / "t.parquet")
+    command = [sys.executable, "-m", "strongroom.cli", "scan", str(tmp_path / "t.parquet")]
+    command += ["--as", "data", "--label", "label", "--format", "json", "--jobs", "2"]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    for run in runs:
+        out, _ = run.communicate(timeout=240)
+        (report,) = json.loads(out)["files"]
+        found = {finding["id"]: finding["verdict"] for finding in report["findings"]}
+        assert (run.returncode, found["data.labels"]) == (0, "review")
 
 
 @pytest.mark.parametrize(
