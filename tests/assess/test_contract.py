@@ -30,6 +30,7 @@ OPENS_MODEL = {
     "privacy.structure",
     "robustness.evasion_budget",
     "robustness.extraction",
+    "robustness.poisoning_swallowed",
 }
 
 
