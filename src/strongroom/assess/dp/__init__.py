@@ -1,0 +1,1 @@
+"""Differential privacy: what was spent on a data set, models that keep to it, and an audit."""
