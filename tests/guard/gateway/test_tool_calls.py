@@ -9,6 +9,8 @@ import pytest
 
 pytest.importorskip("aiohttp", reason="needs the gateway extra")
 
+from tests.guard.gateway.conftest import CONFIG, KEY, running
+
 from strongroom.guard.gateway.judging import Verdict
 from strongroom.guard.gateway.tool_calls import Calls
 from strongroom.guard.gateway.turns import turns_of
@@ -17,7 +19,6 @@ from strongroom.guard.tools.judge import Warden
 from strongroom.guard.tools.rules import ToolRules
 from strongroom.guard.tools.turns import Call, Said
 from strongroom.testing.upstream import event, said, streaming
-from tests.guard.gateway.conftest import CONFIG, KEY, running
 
 RULES = ToolRules.model_validate(
     {
@@ -106,8 +107,8 @@ def test_a_stream_is_stopped_by_the_event_that_would_complete_the_call(name):
 
 def test_a_stream_that_never_says_that_it_ends_is_judged_at_its_last_line():
     judged = calls()
-    for event in STREAMS["chat"][:-1]:
-        judged.event(json.dumps(event))
+    for one in STREAMS["chat"][:-1]:
+        judged.event(json.dumps(one))
     assert judged.event("[DONE]")
 
 
