@@ -9,7 +9,8 @@ description that was handed over cannot send data anywhere by itself.
 
 One request is `{"inputs": [[…], …]}`, answered by `{"predictions": [p, …]}`, as MLflow's scoring
 server has it; a missing value is null. Whatever else comes back is an InputError, which makes a
-check's outcome unknown: never a pass.
+check's outcome unknown: never a pass. An answer whose headers drip is ended by the check's own time
+limit.
 """
 
 from __future__ import annotations
