@@ -73,6 +73,13 @@ class TestVault:
         assert vault.conversation("b").stand_in("pii.pan", PAN) != one
         assert Vault(bytes(32), lambda: 0.0).conversation("a").stand_in("pii.pan", PAN) != one
 
+    def test_a_card_is_the_same_card_however_it_is_grouped(self, vault) -> None:
+        conversation = vault.conversation("a")
+        one = conversation.stand_in("pii.pan", PAN)
+        other = conversation.stand_in("pii.pan", plain(PAN))
+        assert plain(one) == other
+        assert conversation.restore(f"{one}, {other}") == f"{PAN}, {plain(PAN)}"
+
     def test_nothing_is_revealed_to_another_conversation(self, vault) -> None:
         token = vault.conversation("a").stand_in("pii.pan", PAN)
         assert vault.conversation("a").restore(f"<{token}>") == f"<{PAN}>"

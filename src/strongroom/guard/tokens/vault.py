@@ -55,7 +55,9 @@ class Conversation:
             return None
         with self._lock:
             for attempt in range(_ATTEMPTS):
-                token = pseudonym(kind, value, _draw(self._draws, f"{attempt}\0{kind}\0{value}"))
+                # However its digits are grouped, it is the same card to the model.
+                seed = f"{attempt}\0{kind}\0{plain(value)}"
+                token = pseudonym(kind, value, _draw(self._draws, seed))
                 known = self._values.get(token)
                 if known is not None and self._opened(token, known) == value:
                     return token
