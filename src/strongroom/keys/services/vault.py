@@ -105,8 +105,9 @@ class Transit:
         if known["min_decryption_version"] > lowest:
             raise KeyAccessError(f"version {lowest} of key {name} was retired", where=self.uri)
         with self._told(f"retire versions of {name}"):
-            self._call("update_key_configuration", name, min_decryption_version=lowest)
+            # In this order: what encrypts may never be older than what decrypts.
             self._call("update_key_configuration", name, min_encryption_version=lowest)
+            self._call("update_key_configuration", name, min_decryption_version=lowest)
             if known["min_available_version"] < lowest:  # trimming twice is an error there
                 self._call("trim_key", name, min_version=lowest)
         return True
