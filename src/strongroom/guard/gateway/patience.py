@@ -33,7 +33,8 @@ def patient(seconds: float) -> type[asyncio.Protocol]:
             if self._deadline is None and (before is None or before.response_complete):
                 self._wait()
             super().data_received(data)
-            self._waited_for += len(data)
+            if before is None or not before.more_body:  # else it is the rest of a refused body
+                self._waited_for += len(data)
             if self.cycle is not before or self.transport.is_closing():
                 self._stop_waiting()
             elif self._deadline is not None and self._waited_for > MAX_HEAD:
