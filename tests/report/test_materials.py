@@ -57,6 +57,7 @@ def test_the_bundle_tells_of_bills_and_of_the_recorded_run(audited):
     assert "made by a recorded run of `sh -c" in story
 
 
+@pytest.mark.slow
 def test_the_bills_in_the_bundle_are_valid_and_name_what_was_decided_on(home, audited, chosen):
     cyclonedx = (audited.bundle / layout.BOM).read_bytes()
     validate(cyclonedx)

@@ -47,6 +47,7 @@ def system(tmp_path):
 @pytest.fixture
 def watch(system):
     """Run a command in the system's folder and give what was recorded."""
+
     def run(*command, variables=(), **wanted):
         loaded = load_manifest(system / "strongroom.yaml")
         words = command or (sys.executable, "train.py")

@@ -76,7 +76,13 @@ def empty_lists(file):
     file.write(b"[" + b"[]," * 2_700_000 + b"[]]")
 
 
-MAKERS = [distinct_names, tall_stack, sparse_memo, models_in_models, empty_lists]
+MAKERS = [
+    distinct_names,
+    *(
+        pytest.param(make, marks=pytest.mark.slow, id=make.__name__)
+        for make in (tall_stack, sparse_memo, models_in_models, empty_lists)
+    ),
+]
 
 
 @pytest.mark.parametrize("make", MAKERS)

@@ -10,7 +10,8 @@ from strongroom.assess.scanner.formats.texts import WHOLE
 from strongroom.assess.scanner.report import Rating
 
 TOKEN = "ghp" + "_16C7e42F292c6912E7710c838347Ae178B4a"
-HASH = " --hash=sha256:" + "0" * 64
+ZEROS = "0" * 64
+HASH = f" --hash=sha256:{ZEROS}"
 
 
 def notebook(*cells, **metadata):
@@ -130,10 +131,14 @@ def test_a_loose_list_of_packages_is_named(text, rule):
     ("name", "text"),
     [
         ("requirements.txt", f"a==1 \\\n   {HASH}  # why\nb==2 ; python_version>'3'{HASH}\n"),
-        ("poetry.lock", '[[package]]\nname="a"\nversion="1"\nfiles=[{hash="sha256:%s"}]' % ("0" * 64)),
-        ("uv.lock", '[[package]]\nname="a"\nversion="1"\nsdist={hash="sha256:%s"}' % ("0" * 64)),
-        ("pylock.toml", '[[packages]]\nname="a"\nversion="1"\nwheels=[{hashes={sha256="%s"}}]' % ("0" * 64)),
-        ("Pipfile.lock", '{"default":{"a":{"version":"==1","hashes":["sha256:%s"]}}}' % ("0" * 64)),
+        ("poetry.lock",
+         '[[package]]\nname="a"\nversion="1"\nfiles=[{hash="sha256:%s"}]' .replace("%s", ZEROS)),
+        ("uv.lock",
+         '[[package]]\nname="a"\nversion="1"\nsdist={hash="sha256:%s"}' .replace("%s", ZEROS)),
+        ("pylock.toml",
+         '[[packages]]\nname="a"\nversion="1"\nwheels=[{hashes={sha256="%s"}}]' .replace("%s", ZEROS)),
+        ("Pipfile.lock",
+         '{"default":{"a":{"version":"==1","hashes":["sha256:%s"]}}}' .replace("%s", ZEROS)),
         ("METADATA", "Metadata-Version: 2.1\nName: a\nVersion: 1\nLicense: MIT\n\ntext"),
     ],
     ids=lambda v: v if len(v) < 20 else "",
