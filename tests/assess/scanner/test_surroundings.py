@@ -136,7 +136,7 @@ def test_a_loose_list_of_packages_is_named(text, rule):
         ("uv.lock",
          '[[package]]\nname="a"\nversion="1"\nsdist={hash="sha256:%s"}' .replace("%s", ZEROS)),
         ("pylock.toml",
-         '[[packages]]\nname="a"\nversion="1"\nwheels=[{hashes={sha256="%s"}}]' .replace("%s", ZEROS)),
+         '[[packages]]\nname="a"\nversion="1"\nwheels=[{hashes={sha256="%s"}}]' .replace("%s", ZEROS)),  # noqa: E501
         ("Pipfile.lock",
          '{"default":{"a":{"version":"==1","hashes":["sha256:%s"]}}}' .replace("%s", ZEROS)),
         ("METADATA", "Metadata-Version: 2.1\nName: a\nVersion: 1\nLicense: MIT\n\ntext"),
