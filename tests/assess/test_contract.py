@@ -32,6 +32,12 @@ OPENS_MODEL = {
     "robustness.extraction",
     "robustness.poisoning_swallowed",
 }
+QUICK = {
+    # What the contract is about does not need the full budgets.
+    "data.poisoning": {"plants": 2},
+    "robustness.extraction": {"budgets": [200], "replicates": 100},
+    "robustness.poisoning_swallowed": {"shares": [0.01], "triggers": 1},
+}
 
 
 class Silent:
@@ -49,7 +55,7 @@ def outcomes(workshop, *names):
     """Every check's evidence on the workshop as it stands, by name."""
     assessed = run(
         workshop.load(),
-        orders_for((), {}, names or NAMES),
+        orders_for((), QUICK, names or NAMES),
         Plan(seed=0, jobs=2, cores=2, time_limit=120),
         now=lambda: datetime(2026, 11, 22, tzinfo=UTC),
         store=NoStore(),

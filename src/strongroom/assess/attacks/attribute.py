@@ -104,6 +104,9 @@ def _learn(
     booster = lightgbm.train(params, data, num_boost_round=_ROUNDS)
 
     def best(rows: Floats) -> NDArray[np.int64]:
-        return np.asarray(booster.predict(rows, num_threads=threads)).argmax(axis=1)
+        made: NDArray[np.int64] = np.asarray(booster.predict(rows, num_threads=threads)).argmax(
+            axis=1
+        )
+        return made
 
     return best

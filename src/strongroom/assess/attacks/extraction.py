@@ -159,7 +159,8 @@ def likeness(
         size = min(_CHUNK, replicates - start)
         weights = rng.multinomial(n, np.full(n, 1 / n), size=size)
         drawn.append(_figures(weights, ours, theirs, labels, victim, stolen))
-    return Likeness(*(float(v) for v in figures), np.concatenate(drawn))
+    f1, ratio, agreement = (float(figure) for figure in figures)
+    return Likeness(f1, ratio, agreement, np.concatenate(drawn))
 
 
 def _figures(

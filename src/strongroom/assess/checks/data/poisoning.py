@@ -29,6 +29,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 from pydantic import Field
 from scipy.stats import binom, t
 
@@ -136,7 +137,7 @@ def _worth(case: Case, x: Floats, y: Labels, settings: PoisoningSettings) -> Ite
 
 
 def _groups(
-    case: Case, rows: Labels, scores: Floats, settings: PoisoningSettings
+    case: Case, rows: NDArray[np.int64], scores: Floats, settings: PoisoningSettings
 ) -> Iterator[Said]:
     """Sources or days that hold too many of the most suspicious rows."""
     named = _provenance(case, settings)
