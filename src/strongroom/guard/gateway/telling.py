@@ -20,9 +20,11 @@ log = logging.getLogger(__name__)
 
 
 def event_of(decided: Decided) -> Event:
-    """A decision of the gateway as an event."""
+    """A decision of the gateway as an event; what is sealed stays in the log, not in a queue."""
     known = {
-        name: getattr(decided, name) for name in Event.__slots__ if name not in ("at", "detections")
+        name: getattr(decided, name)
+        for name in Event.__slots__
+        if name not in ("at", "detections", "sealed")
     }
     seen = tuple(Seen(d.detector, d.kind, d.score, d.span, d.decoded) for d in decided.detections)
     return Event(at=parse_time(decided.at), detections=seen, **known)
