@@ -30,6 +30,7 @@ STRONGROOM = (sys.executable, "-m", "strongroom.cli", "guard", "mcp")
 POLICY = """
 version: 1
 model: off
+mcp: {message_bytes: 40000}
 tools:
   unknown: allow
   allow:
@@ -120,6 +121,7 @@ def test_over_standard_input_and_output_until_the_server_crashes(folder):
     assert not any("4111" in line or OURS in line for line in lines)
 
 
+@pytest.mark.slow
 def test_a_server_that_changed_since_it_was_approved(folder):
     async def talk() -> None:
         async with Client(guarded(folder, "changed", "new", "poisoned")) as client:
@@ -173,7 +175,7 @@ def test_calls_at_once_do_not_mix(address):
         (b'{"jsonrpc":"2.0","id":1,"method":"x/odd"}', {}, 200),
         (b'{"jsonrpc":"2.0","id":1,"method":"ping"}', {"mcp-method": "tools/call"}, 400),
         (b'{"jsonrpc":"2.0","id":1,"method":"ping"}', {"origin": "http://evil.example"}, 403),
-        (b" " * (5 * 1024 * 1024), {}, 413),
+        (b" " * 50_000, {}, 413),
     ],
     ids=["broken", "unknown", "mismatch", "web page", "large"],
 )
