@@ -3,8 +3,8 @@
 **What it looks at**: every reading of an output, so also what it hides in base64 or between spaces.
 
 **What it says**: what a rule of `unsafe_code.toml` is sure of: statements that destroy or change
-all there is, injections, shells that fetch and run or call home, code that runs anything, scripts in
-pages. An assistant that writes code for people says such things rightly; then let the policy be.
+all there is, injections, shells that fetch and run or call home, code that runs anything, scripts
+in pages. An assistant that writes code for people says such things rightly; then let the policy be.
 """
 
 from __future__ import annotations
