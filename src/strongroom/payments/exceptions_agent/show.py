@@ -113,8 +113,8 @@ def play(out: Path | None, say: Callable[[str], None]) -> Told:
             )
             say("the same agent, guarded")
             guarded = _guarded(folder, model)
-    without = _endings(alone, folder / "without.jsonl")
-    with_guard = _endings(guarded, folder / "guarded.jsonl")
+        without = _endings(alone, folder / "without.jsonl")
+        with_guard = _endings(guarded, folder / "guarded.jsonl")
     acts = tuple(Act(i, t, without[i], with_guard[i]) for i, t in TITLES.items())
     return Told(acts, time.monotonic() - started)
 
