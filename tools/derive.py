@@ -130,10 +130,21 @@ def _shown(requirement: Requirement) -> Iterator[str]:
 
 
 def _invocations(app: typer.Typer) -> Iterator[tuple[str, ...]]:
+    """The words after the verb: none, and those of every command and group below it."""
     yield ()
-    if app.registered_callback is not None or len(app.registered_commands) > 1:
-        for command in app.registered_commands:
-            yield (command.name or getattr(command.callback, "__name__", "").replace("_", "-"),)
+    groups = [(g.name, g.typer_instance) for g in app.registered_groups if g.typer_instance]
+    if app.registered_callback is not None or groups or len(app.registered_commands) > 1:
+        yield from _commands(app)
+    for name, below in groups:
+        if isinstance(name, str):
+            yield from ((name, *words) for words in _invocations(below))
+        else:  # another module's commands, added without a name of their own
+            yield from _commands(below)
+
+
+def _commands(app: typer.Typer) -> Iterator[tuple[str, ...]]:
+    for command in app.registered_commands:
+        yield (command.name or getattr(command.callback, "__name__", "").replace("_", "-"),)
 
 
 def _help(app: typer.Typer, verb: str, words: tuple[str, ...]) -> list[str]:

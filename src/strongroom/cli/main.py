@@ -57,7 +57,9 @@ EXTRA_OF: Final = {
         ("joblib", "lightgbm", "numpy", "onnxruntime", "polars", "scipy", "sklearn", "skops"), "ml"
     ),
     **dict.fromkeys(("threadpoolctl", "xgboost"), "ml"),
-    **dict.fromkeys(("aiohttp", "redis", "uvicorn"), "gateway"),
+    **dict.fromkeys(
+        ("aiohttp", "mcp", "opentelemetry", "prometheus_client", "redis", "uvicorn"), "gateway"
+    ),
     **dict.fromkeys(("opentelemetry", "prometheus_client"), "gateway"),
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib", "typst"), "report"),
     **dict.fromkeys(("cyclonedx", "spdx_python_model"), "bom"),
