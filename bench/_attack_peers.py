@@ -12,7 +12,6 @@ import json
 import os
 import resource
 import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 import lightgbm
 import numpy as np
 
+from bench._peers import environment
 from strongroom.assess.attacks.attack import Attack, Budget, Evasion, candidates
 from strongroom.assess.attacks.constraints import space_of
 from strongroom.assess.attacks.evasion import evade
@@ -32,7 +32,6 @@ from strongroom.governance.manifest import Feature
 from strongroom.testing.systems import FEATURES, payments
 
 HERE = Path(__file__).parent
-CACHE = Path(os.environ.get("STRONGROOM_BENCH_CACHE", Path.home() / ".cache/strongroom-bench"))
 PINS = ("adversarial-robustness-toolbox==1.20.1", "scikit-learn==1.7.2", "packaging", "lightgbm")
 ROWS = int(os.environ.get("STRONGROOM_BENCH_ROWS", "8"))
 """Rows that ART attacks; ours attack the same."""
@@ -56,19 +55,6 @@ class Ground:
 
     def score(self, rows: np.ndarray) -> np.ndarray:
         return self.booster.predict(rows, num_threads=1)
-
-
-def art_python() -> Path | None:
-    """The interpreter with ART, made if need be; None where it does not install."""
-    folder = CACHE / "peers/art"
-    python = folder / "bin/python"
-    if not (folder / "installed").exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", *PINS]
-        if subprocess.run(install, check=False, stderr=subprocess.DEVNULL).returncode:
-            return None
-        (folder / "installed").touch()
-    return python
 
 
 def simulated() -> Ground:
@@ -97,7 +83,7 @@ def _ground(train, test, features, reach, what) -> Ground:
 
 def compare() -> str:
     """A Markdown table, or a line that says why there is none."""
-    python = art_python()
+    python = environment("art", PINS)
     if python is None:
         return "ART could not be installed: no comparison."
     ground = simulated()

@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from bench._peers import environment
 from strongroom.guard.records import Source
 
-OUT = Path(__file__).parent / "out" / "peers"
 HERE = Path(__file__).parent / "guard_peers"
 PEERS = {
     "aicordon": ("aicordon==1.4.0",),
@@ -87,7 +86,7 @@ def _line(name: str, answers: Sequence[Answer], sets: Sets) -> str:
 
 def asked(peer: str, needs: Sequence[str], rows: Sequence[tuple[str, bool]]) -> list[Answer] | None:
     """A peer's answers, one a row; None where it does not install, start or finish."""
-    python = _environment(peer, needs)
+    python = environment(peer.replace("_", "-"), needs)
     if python is None:
         return None
     said = "".join(json.dumps({"text": text, "data": data}) + "\n" for text, data in rows)
@@ -100,18 +99,6 @@ def asked(peer: str, needs: Sequence[str], rows: Sequence[tuple[str, bool]]) -> 
         return None
     answers = [Answer(**json.loads(line)) for line in done.stdout.splitlines()]
     return answers if len(answers) == len(rows) else None
-
-
-def _environment(peer: str, needs: Sequence[str]) -> Path | None:
-    folder = OUT / peer.replace("_", "-")
-    python = folder / "bin/python"
-    if not (folder / "installed").exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", *needs]
-        if subprocess.run(install, check=False, stderr=subprocess.DEVNULL).returncode:
-            return None
-        (folder / "installed").touch()
-    return python
 
 
 def numbers(seed: int) -> dict[str, list[str]]:

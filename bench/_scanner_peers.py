@@ -15,8 +15,10 @@ import sys
 import time
 from pathlib import Path
 
+from bench._peers import CACHE
+from bench._peers import environment as made
+
 HERE = Path(__file__).parent / "scanner_peers"
-CACHE = Path(os.environ.get("STRONGROOM_BENCH_CACHE", Path.home() / ".cache/strongroom-bench"))
 PINS = {
     "modelscan": ("modelscan==0.8.8", "numpy"),
     "picklescan": ("picklescan==1.0.5", "numpy", "py7zr"),
@@ -36,15 +38,7 @@ def environment(peer: str) -> Path | None:
     """The interpreter with that scanner, made if need be; None where it does not install."""
     if peer == "strongroom":
         return Path(sys.executable)
-    folder = CACHE / "peers" / peer
-    python = folder / "bin/python"
-    if not (folder / "installed").exists():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", *PINS[peer]]
-        if subprocess.run(install, check=False, stderr=subprocess.DEVNULL).returncode:
-            return None
-        (folder / "installed").touch()
-    return python
+    return made(peer, PINS[peer])
 
 
 def judge_all(

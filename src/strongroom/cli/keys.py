@@ -27,6 +27,10 @@ from strongroom.storage.files import write_file
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
+RolesOption = Annotated[
+    list[Role], typer.Option("--role", help="What it may sign; repeat for more.")
+]
+DaysOption = Annotated[int, typer.Option("--days", min=1, max=3650, help="Good for so long.")]
 NameArgument = Annotated[str, typer.Argument(help="The holder's name: alice.")]
 
 
@@ -38,12 +42,12 @@ def keys() -> None:
 @app.command()
 def new(
     name: NameArgument,
-    role: Annotated[list[Role], typer.Option("--role", help="What it may sign; repeat for more.")],
+    role: RolesOption,
     scope: Annotated[
         list[str] | None,
         typer.Option("--scope", help="Systems (for evidence: checks) it counts for, like fraud-*."),
     ] = None,
-    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="Good for so long.")] = 730,
+    days: DaysOption = 730,
     actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,
@@ -71,12 +75,12 @@ def new(
 def admit(
     name: NameArgument,
     key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Their public key, in PEM.")],
-    role: Annotated[list[Role], typer.Option("--role", help="What it may sign; repeat for more.")],
+    role: RolesOption,
     scope: Annotated[
         list[str] | None,
         typer.Option("--scope", help="Systems (for models: their names) it counts for."),
     ] = None,
-    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="Good for so long.")] = 730,
+    days: DaysOption = 730,
     actor: ActorOption = "",
     home: HomeOption = HOME,
     form: FormatOption = Format.TEXT,

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from strongroom.assess.attacks.attack import Attack, Budget, candidates
 from strongroom.assess.attacks.constraints import Floats, enforceable, space_of
+from strongroom.assess.attacks.operating import threshold_at_fpr
 from strongroom.assess.case import Case
 from strongroom.assess.check import Settings
 from strongroom.domain.errors import InputError
@@ -52,6 +53,16 @@ class EvasionSettings(Settings):
     """Rows that may be scored on behalf of one row."""
     seconds: float = Field(default=60.0, gt=0)
     """Time for all attacks; rows not reached by then are left out, and said so."""
+
+
+def detected_rows(case: Case, settings: EvasionSettings) -> tuple[float, NDArray[np.intp]]:
+    """The threshold that the settings name or imply, and the rows of label 1 at or above it."""
+    labels = case.labels("data.test")
+    scores = case.scorer.score(case.features("data.test"))
+    threshold = settings.threshold
+    if threshold is None:
+        threshold = threshold_at_fpr(scores, labels, settings.target_fpr)
+    return threshold, np.flatnonzero((labels == 1) & (scores >= threshold))
 
 
 @dataclass(frozen=True, slots=True)

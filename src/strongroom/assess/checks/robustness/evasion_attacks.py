@@ -23,7 +23,6 @@ from typing import Final
 import numpy as np
 
 from strongroom.assess.attacks.attack import Evasion
-from strongroom.assess.attacks.operating import threshold_at_fpr
 from strongroom.assess.attacks.validator import breaches
 from strongroom.assess.case import Case
 from strongroom.assess.check import Said, check
@@ -35,7 +34,7 @@ from strongroom.assess.checks.robustness._campaign import (
     examples,
     run,
 )
-from strongroom.assess.checks.robustness._ground import Ground, prepare, profiles_of
+from strongroom.assess.checks.robustness._ground import Ground, detected_rows, prepare, profiles_of
 from strongroom.assess.measures.intervals import share, wilson
 from strongroom.domain.evidence import Curve, Finding, Metric
 from strongroom.domain.outcome import Outcome, Severity
@@ -57,11 +56,7 @@ _MAX_BROKEN: Final = 0.05
 def evasion_attacks(case: Case, settings: AttackSettings) -> Iterator[Said]:
     """Attack detected rows of label 1 by every profile and method."""
     labels = case.labels("data.test")
-    scores = case.scorer.score(case.features("data.test"))
-    threshold = settings.threshold
-    if threshold is None:
-        threshold = threshold_at_fpr(scores, labels, settings.target_fpr)
-    detected = np.flatnonzero((labels == 1) & (scores >= threshold))
+    threshold, detected = detected_rows(case, settings)
     profiles = profiles_of(case, settings)
     if not detected.size:
         yield _unknown("nothing_to_attack", "no row of label 1 is detected")
@@ -85,7 +80,7 @@ def evasion_attacks(case: Case, settings: AttackSettings) -> Iterator[Said]:
     if not len(ground.ordinary):
         yield _unknown("no_ordinary_rows", "the test data has no row of label 0 to borrow from")
         return
-    yield Metric.exact("threshold", threshold, len(scores))
+    yield Metric.exact("threshold", threshold, len(labels))
     for profile in profiles:
         yield from _by(case, profile, ground, settings, settings.seconds / len(profiles))
 

@@ -28,13 +28,13 @@ import numpy as np
 from strongroom.assess.attacks.attack import Attack, Budget, Evasion
 from strongroom.assess.attacks.constraints import Floats
 from strongroom.assess.attacks.evasion import evade
-from strongroom.assess.attacks.operating import threshold_at_fpr
 from strongroom.assess.attacks.validator import breaches
 from strongroom.assess.case import Case
 from strongroom.assess.check import Said, check
 from strongroom.assess.checks.robustness._ground import (
     EvasionSettings,
     Ground,
+    detected_rows,
     prepare,
     profiles_of,
 )
@@ -61,16 +61,12 @@ _REACHES: Final = (0.05, 0.1, 0.2, 0.5)
 def evasion_budget(case: Case, settings: EvasionSettings) -> Iterator[Said]:
     """Attack detected rows of label 1 by every profile."""
     labels = case.labels("data.test")
-    scores = case.scorer.score(case.features("data.test"))
-    threshold = settings.threshold
-    if threshold is None:
-        threshold = threshold_at_fpr(scores, labels, settings.target_fpr)
-    detected = np.flatnonzero((labels == 1) & (scores >= threshold))
+    threshold, detected = detected_rows(case, settings)
     flagged = int((labels == 1).sum())
     if not detected.size:
         yield _unknown("nothing_to_attack", f"none of {flagged} rows of label 1 is detected")
         return
-    yield Metric.exact("threshold", threshold, len(scores))
+    yield Metric.exact("threshold", threshold, len(labels))
     yield share("detected", int(detected.size), flagged)
     profiles = profiles_of(case, settings)
     if not profiles:
