@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.cli.main import VERBS
+from strongroom.cli.main import EXTRA_OF, VERBS
 from strongroom.home.home import Home
 from strongroom.testing.systems import make_workshop
 
@@ -38,6 +38,17 @@ def test_help_imports_no_ml_library_web_framework_or_database_driver():
     loaded = set(eval(run.stderr))  # our own list, printed one line above
     assert "typer" in loaded
     assert not loaded & HEAVY
+
+
+def test_the_verbs_of_the_core_import_no_extra():
+    verbs = ["gate", "promote", "open", "verify", "keys", "ledger", "rollback", "scan", "shred"]
+    code = (
+        "import sys\n"
+        + "".join(f"import strongroom.cli.{verb}\n" for verb in verbs)
+        + "print(sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(eval(run.stdout)) & set(EXTRA_OF)  # our own list, as above
 
 
 @pytest.mark.parametrize("verb", sorted(VERBS))

@@ -60,7 +60,6 @@ EXTRA_OF: Final = {
     **dict.fromkeys(
         ("aiohttp", "mcp", "opentelemetry", "prometheus_client", "redis", "uvicorn"), "gateway"
     ),
-    **dict.fromkeys(("opentelemetry", "prometheus_client"), "gateway"),
     **dict.fromkeys(("jinja2", "markupsafe", "matplotlib", "typst"), "report"),
     **dict.fromkeys(("cyclonedx", "spdx_python_model"), "bom"),
     "cedarpy": "policy",

@@ -22,11 +22,6 @@ from strongroom.domain.errors import InputError, LimitError, MissingExtra
 from strongroom.governance.problems import Problem, as_error
 from strongroom.governance.strict_yaml import read_yaml
 
-try:
-    import cedarpy
-except ModuleNotFoundError:  # the core installs without it; asking says so
-    cedarpy = None
-
 VERSION: Final = 1
 MAX_FILE: Final = 256 * 1024
 """Bytes of an access policy."""
@@ -203,6 +198,9 @@ def _schema() -> str:
 
 
 def _cedar() -> Any:
-    if cedarpy is None:
-        raise MissingExtra("policy", "an access policy")
+    """Imported at use: the core installs without it, and a home without a policy never asks."""
+    try:
+        import cedarpy
+    except ModuleNotFoundError as error:
+        raise MissingExtra("policy", "an access policy") from error
     return cedarpy

@@ -27,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from strongroom.domain.errors import InputError, KeyAccessError
 from strongroom.keys.key_service import Access, Destruction, absent, changed, destroyed
-from strongroom.keys.services.wrapped import ServiceKms
+from strongroom.keys.services.wrapped import ServiceKms, once
 
 WAIT: Final = 7
 """Days until a key is destroyed: the fewest that the service allows."""
@@ -43,8 +43,7 @@ class AwsKeys:
         """`connect` is called at first use."""
         self.uri = uri
         self._prefix = prefix
-        self._connect = connect
-        self._client: Any = None
+        self._connect = once(connect)
 
     def create(self, name: str) -> None:
         """The alias decides who was first; the key of who was second is taken back."""
@@ -137,9 +136,7 @@ class AwsKeys:
 
     @property
     def _kms(self) -> Any:
-        if self._client is None:
-            self._client = self._connect()
-        return self._client
+        return self._connect()
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:

@@ -38,7 +38,7 @@ from google.cloud.kms_v1.services.key_management_service.transports import (
 
 from strongroom.domain.errors import InputError, KeyAccessError
 from strongroom.keys.key_service import Access, Destruction, absent, changed, destroyed
-from strongroom.keys.services.wrapped import ServiceKms
+from strongroom.keys.services.wrapped import ServiceKms, once
 
 _State: Final = kms_v1.CryptoKeyVersion.CryptoKeyVersionState
 _GONE: Final = (_State.DESTROYED, _State.DESTROY_SCHEDULED)
@@ -57,8 +57,7 @@ class KeyRing:
         """`connect` is called at first use."""
         self.uri = uri
         self._ring = ring
-        self._connect = connect
-        self._client: Any = None
+        self._connect = once(connect)
         again = if_exception_type(ServiceUnavailable)
         total = access.timeout * access.attempts
         self._how = {
@@ -209,9 +208,7 @@ class KeyRing:
 
     @property
     def _kms(self) -> Any:
-        if self._client is None:
-            self._client = self._connect()
-        return self._client
+        return self._connect()
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:

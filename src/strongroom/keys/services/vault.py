@@ -147,14 +147,13 @@ class Transit:
 
     def _call(self, method: str, name: str, **fields: object) -> Any:
         """Once more with a fresh token when the old one has run out."""
-        fresh = self._client is None
-        if self._client is None:
-            self._client = self._connect()
-        transit = self._client.secrets.transit
+        known = self._client  # another thread may forget it meanwhile
+        client = self._client = known or self._connect()
+        transit = client.secrets.transit
         try:
             return getattr(transit, method)(name=name, mount_point=self._mount, **fields)
         except (Forbidden, Unauthorized):
-            if fresh:
+            if known is None:
                 raise
             self._client = None
             return self._call(method, name, **fields)

@@ -8,7 +8,9 @@ Head and context together are what the service binds the data key to.
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from threading import Lock
+from typing import Final, Protocol, TypeVar
 
 from strongroom.domain.errors import KeyAccessError
 from strongroom.keys.key_service import (
@@ -22,6 +24,26 @@ from strongroom.keys.key_service import (
 
 _MAGIC: Final = b"strongroom wrap"
 _VERSION: Final = b"\x02"
+
+T = TypeVar("T")
+
+
+def once(make: Callable[[], T]) -> Callable[[], T]:
+    """`make`, called at first use by one thread; the others get what it made.
+
+    Two clients are one too many where a client brings classes of its own errors, as boto3's does:
+    what one raises the other does not catch.
+    """
+    made: list[T] = []
+    lock = Lock()
+
+    def get() -> T:
+        with lock:
+            if not made:
+                made.append(make())
+            return made[0]
+
+    return get
 
 
 class Engine(Protocol):
