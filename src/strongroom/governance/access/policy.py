@@ -200,7 +200,7 @@ def _schema() -> str:
 def _cedar() -> Any:
     """Imported at use: the core installs without it, and a home without a policy never asks."""
     try:
-        import cedarpy
+        import cedarpy  # noqa: PLC0415  see above
     except ModuleNotFoundError as error:
         raise MissingExtra("policy", "an access policy") from error
     return cedarpy
