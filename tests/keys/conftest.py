@@ -15,6 +15,12 @@ from strongroom.keys.kms import Kms, kms_from_uri
 
 SECRET = b"s" * 32
 NUMBERS = itertools.count()
+SOFTHSM = (
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+)
+"""Where distributions put it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +73,28 @@ def _aws(request: pytest.FixtureRequest) -> Service:
 
 
 @pytest.fixture(scope="session")
-def softhsm(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """URI of a token of our own; the library reads where it lies from the environment, once."""
+def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library, and two empty tokens: `strongroom` (PIN 1234) and `models` (PIN 294716).
+
+    It reads where they lie once in a process, so that all tests share one folder.
+    """
     pytest.importorskip("pkcs11", reason="needs the pkcs11 extra")
-    library = Path("/usr/lib/softhsm/libsofthsm2.so")
-    if not library.exists():
+    library = next((path for path in map(Path, SOFTHSM) if path.exists()), None)
+    if library is None:
         pytest.skip("needs softhsm2")
     folder = tmp_path_factory.mktemp("softhsm")
     (folder / "tokens").mkdir()
     (folder / "conf").write_text(f"directories.tokendir = {folder}/tokens\n")
     os.environ["SOFTHSM2_CONF"] = str(folder / "conf")
-    make = "softhsm2-util --init-token --free --label strongroom --pin 1234 --so-pin 4321"
-    subprocess.run(make.split(), check=True, capture_output=True)
-    return f"pkcs11:{library}?token=strongroom"
+    for label, pin in (("strongroom", "1234"), ("models", "294716")):
+        make = f"softhsm2-util --init-token --free --label {label} --pin {pin} --so-pin 87654321"
+        subprocess.run(make.split(), check=True, capture_output=True)
+    return library
 
 
 def _softhsm(request: pytest.FixtureRequest) -> Service:
-    uri = f"{request.getfixturevalue('softhsm')}&prefix=p{next(NUMBERS)}-"
+    library = request.getfixturevalue("softhsm")
+    uri = f"pkcs11:{library}?token=strongroom&prefix=p{next(NUMBERS)}-"
     return Service(uri, {"STRONGROOM_PKCS11_PIN": "1234"})
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -15,20 +12,6 @@ from strongroom.domain.errors import InputError, KeyAccessError
 from strongroom.keys.oms_models import sign_manifest, survey_model, verify_model
 from strongroom.keys.oms_trust import TrustKeys
 
-MODULE = next(
-    (
-        path
-        for path in (
-            "/usr/lib/softhsm/libsofthsm2.so",
-            "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
-            "/usr/lib64/pkcs11/libsofthsm2.so",
-        )
-        if Path(path).exists()
-    ),
-    None,
-)
-if MODULE is None:
-    pytest.skip("needs softhsm2", allow_module_level=True)
 pkcs11 = pytest.importorskip("pkcs11", reason="needs the pkcs11 extra")
 
 from pkcs11.util.ec import encode_named_curve_parameters  # noqa: E402
@@ -39,31 +22,16 @@ PIN = "294716"
 
 
 @pytest.fixture(scope="module")
-def token(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def token(softhsm: Path) -> str:
     """A token with keys on three curves, and an RSA key under the label `rsa`."""
-    folder = tmp_path_factory.mktemp("softhsm")
-    (folder / "tokens").mkdir()
-    (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder}/tokens\n")
-    before = os.environ.get("SOFTHSM2_CONF")
-    os.environ["SOFTHSM2_CONF"] = str(folder / "softhsm2.conf")
-    subprocess.run(
-        f"softhsm2-util --init-token --free --label models --pin {PIN} --so-pin 87654321".split(),
-        check=True,
-        capture_output=True,
-    )
-    library = pkcs11.lib(MODULE)
-    library.reinitialize()
+    library = pkcs11.lib(str(softhsm))
     with library.get_token(token_label="models").open(user_pin=PIN, rw=True) as session:
         for number, curve in enumerate(("secp256r1", "secp384r1", "secp521r1"), start=1):
             parameters = {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters(curve)}
             domain = session.create_domain_parameters(pkcs11.KeyType.EC, parameters, local=True)
             domain.generate_keypair(store=True, label=curve, id=bytes([number]))
         session.generate_keypair(pkcs11.KeyType.RSA, 2048, store=True, label="rsa")
-    yield f"?module-path={MODULE}"
-    if before is None:
-        del os.environ["SOFTHSM2_CONF"]
-    else:
-        os.environ["SOFTHSM2_CONF"] = before
+    return f"?module-path={softhsm}"
 
 
 @pytest.mark.parametrize("which", ["object=secp256r1", "object=secp384r1", "id=%03"])
