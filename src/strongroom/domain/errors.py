@@ -10,6 +10,7 @@ StrongroomError
 ├── DeniedError         the gate or a policy said no to an act that needs a yes
 ├── StoreError          the store cannot be read or written: full disk, read-only, locked
 │   └── ConflictError   somebody else was first
+├── AbortedError        what several parties did together was given up: too few took part
 └── MissingExtra        an optional part is not installed
 """
 
@@ -67,6 +68,10 @@ class StoreError(StrongroomError):
 
 class ConflictError(StoreError):
     """Somebody else was first."""
+
+
+class AbortedError(StrongroomError):
+    """What several parties did together was given up."""
 
 
 class MissingExtra(StrongroomError):
