@@ -1,22 +1,25 @@
-"""The guard: what it sees and what it costs; `run()` gives Markdown.
+"""The guard beside its offline peers on the same rows: what they see, and what it costs.
 
 Detection counts a text as caught when the policy's action is not "allow" because of an injection or
 jailbreak, at the balanced level, with the same thresholds for every set. The sets lie beside the
-repository and are left out where absent; nothing was tuned on them.
+repository; without them only numbers and time are measured. Nothing was tuned on them.
+
+Answers of peers are kept (`_guard_peers.py`), so a second run measures ours alone;
+`STRONGROOM_BENCH_SECONDS=0` asks no peer anything new.
 """
 
 from __future__ import annotations
 
-import json
-import random
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
+from functools import partial
 from statistics import median
 
-from bench import _guard_peers as peers
+from bench import _guard_rows as rows
+from bench._guard_peers import PEERS, PII_PEERS, Answer, Answers, asked
+from bench._guard_rows import Row, Sets
 from strongroom.guard.detectors.catalog import OWN, roster
 from strongroom.guard.drivers import Guard, here
 from strongroom.guard.engine import Inspect, Question
@@ -24,204 +27,246 @@ from strongroom.guard.normalise import readings_of, views_of
 from strongroom.guard.policy import ModelUse, default_policy
 from strongroom.guard.records import Action, Message, Source
 
-ENCODINGS = Path(__file__).parents[1] / "tests/guard/encodings.py"
-BENCH = Path(__file__).parents[1].parent / "shared" / "data" / "firewall" / "bench"
 ATTACKS = ("injection", "jailbreak")
-ROUNDS = 200
-PROSE = (
-    "I was wondering whether you could help me understand how the new savings account works, "
-    "when interest is paid out, and what happens if I close it before the year is over. "
-)
-PAYMENT = (
-    "Your payment of EUR 1,250.00 to Muster AG was executed on 2026-03-01 with reference "
-    "RF18 5390 0754 7034. Please find the statement of account attached. "
-)
+NUMBERS = ("pii.pan", "pii.iban")
+KEPT = 0.95
+"""Share of what was caught in plain that must be caught in a disguise."""
+FEWEST = 10
+"""Attacks caught in plain that a share of them can be told of."""
+
+Engines = Mapping[str, Answers]
 
 
-def rows(name: str) -> list[dict[str, object]]:
-    with (BENCH / f"{name}.jsonl").open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
+def run() -> str:
+    engines, notes = _answers()
+    parts = ["## Guard", _intro()]
+    if rows.BENCH.is_dir():
+        parts += [
+            "Percent of texts flagged. Four innocent sets, where every one is a false alarm:",
+            _table(engines, {n: s for n, s in rows.quality().items() if n in rows.INNOCENT}),
+            "Three of attacks, where every one is a catch:",
+            _table(engines, {n: s for n, s in rows.quality().items() if n not in rows.INNOCENT}),
+            *_disguised(engines),
+        ]
+    numbers, missing = _number_answers()
+    parts += [
+        "Card numbers and IBANs in sentences of ours, and other long numbers, percent flagged:",
+        _table(numbers, rows.numbers()),
+        "CPU milliseconds a text of prose, p50 / p99 (of 100; of 10 at 32 KB):",
+        _times({**engines, **{n: a for n, a in numbers.items() if n in PII_PEERS}}),
+        "Ours by stage, p50 / p99. Mixed: prose, payments, other scripts, markup, code, base64:",
+        _stages(),
+        *notes,
+        *missing,
+    ]
+    return "\n\n".join(parts)
 
 
-def texts(name: str) -> list[str]:
-    return [str(row["text"]) for row in rows(name)]
+def _intro() -> str:
+    return (
+        "Balanced level, one set of thresholds; peers at their defaults, in one process each, one "
+        f"thread, CPU time. {rows.MOST:,} rows of a set at most, the same for everybody."
+    )
 
 
-def guard(model: ModelUse) -> Guard:
+def _answers() -> tuple[Engines, list[str]]:
+    """What every engine says of every row, and why some say nothing."""
+    first = _flat(rows.timed())
+    then = _flat(rows.quality()) + list(_disguises()) if rows.BENCH.is_dir() else []
+    engines: dict[str, Answers] = {}
+    for name, guard in guards().items():
+        engines[name] = _ours(partial(_flagged, guard), [*first, *then])
+    notes = []
+    for peer in PEERS:
+        _say(peer)
+        answers = asked(peer, first, then)
+        if all(answer.flagged is None for answer in answers.values()):
+            errors = [answer.error for answer in answers.values()]
+            why = errors[0].splitlines()[0] if errors else "it does not install here"
+            notes.append(f"{peer} gave no answer offline: {why}")
+        else:
+            engines[peer] = answers
+    return engines, notes
+
+
+def _number_answers() -> tuple[Engines, list[str]]:
+    first, then = _flat(rows.timed()), _flat(rows.numbers())
+    patterns = next(iter(guards().values()))
+    found: dict[str, Answers] = {"strongroom": _ours(partial(_numbered, patterns), then)}
+    for peer in PII_PEERS:
+        _say(peer)
+        found[peer] = asked(peer, first, then)
+    missing = [f"{peer} is not installed here." for peer, said in found.items() if not said]
+    return {name: said for name, said in found.items() if said}, missing
+
+
+def guards() -> dict[str, Guard]:
+    """Ours, without and with the trained detector where that is installed."""
+    made = {"strongroom, patterns": _guard(ModelUse.OFF)}
+    if len(roster(ModelUse.OPTIONAL).detectors) > len(OWN):
+        made["strongroom"] = _guard(ModelUse.OPTIONAL)
+    return made
+
+
+def _guard(model: ModelUse) -> Guard:
     return Guard(default_policy(), roster(model).detectors, lambda: datetime.now(UTC).date())
 
 
-def caught(one: Guard, text: str, source: Source) -> bool:
-    judged = one.judge(Question(text, source))
+def _flagged(guard: Guard, row: Row) -> bool:
+    judged = guard.judge(Question(row.text, row.source))
     return any(
-        one.policy.action_on(d, source) is not Action.ALLOW
+        guard.policy.action_on(d, row.source) is not Action.ALLOW
         for d in judged.detections
         if d.kind.startswith(ATTACKS)
     )
 
 
-def share(one: Guard, texts: Iterable[str], source: Source) -> tuple[int, int]:
-    found = [caught(one, text, source) for text in texts]
-    return sum(found), len(found)
+def _numbered(guard: Guard, row: Row) -> bool:
+    return any(d.kind.startswith(NUMBERS) for d in guard.judge(Question(row.text)).detections)
 
 
-def percent(hits: int, total: int) -> str:
-    return f"{100 * hits / total:.1f} % of {total}" if total else "–"
+def _ours(judge: Callable[[Row], bool], asked_of: Iterable[Row]) -> Answers:
+    _say("ours")
+    answers = {}
+    for row in dict.fromkeys(asked_of):
+        started = time.process_time()
+        flagged = judge(row)
+        answers[row] = Answer(flagged, 1000 * (time.process_time() - started))
+    return answers
 
 
-def placed(context: str, attack: str) -> str:
-    """An attack in the middle of its context, at the end of a line if there is one."""
-    at = context.find("\n", len(context) // 2)
-    at = len(context) if at < 0 else at
-    return f"{context[:at]}\n{attack}{context[at:]}"
+def _say(what: str) -> None:
+    print(f"  {what}", file=sys.stderr, flush=True)
 
 
-def sets() -> dict[str, tuple[list[str], Source]]:
-    """Name to texts and source."""
-    deepset, attacks = rows("deepset_test"), rows("bipia_attack_test")
-    contexts = {kind: rows(f"bipia_context_{kind}_test") for kind in ("email", "code", "table")}
-    clean = [str(r["text"]) for kind in contexts.values() for r in kind]
-    within = [
-        placed(str(contexts[kind][i % len(contexts[kind])]["text"]), str(a["text"]))
-        for i, a in enumerate(attacks)
-        for kind in (("code",) if a.get("kind") == "code" else ("email", "table"))
-    ]
-    benign = [str(r["text"]) for r in deepset if not r["label"]]
-    malign = [str(r["text"]) for r in deepset if r["label"]]
-    return {
-        "NotInject (false alarms)": (texts("notinject"), Source.USER),
-        "banking77 (false alarms)": (texts("banking77_test"), Source.USER),
-        "deepset, benign (false alarms)": (benign, Source.USER),
-        "BIPIA clean contexts (false alarms)": (clean, Source.CONTEXT),
-        "deepset (recall)": (malign, Source.USER),
-        "BIPIA bare (recall)": ([str(a["text"]) for a in attacks], Source.CONTEXT),
-        "BIPIA in context (recall)": (within, Source.CONTEXT),
-    }
+def _flat(sets: Sets) -> list[Row]:
+    return [row for part in sets.values() for row in part]
 
 
-def detection(guards: dict[str, Guard]) -> str:
-    if not BENCH.is_dir():
-        return "The public sets are not here; detection was not measured."
-    lines = ["| set | " + " | ".join(guards) + " |", "|---|" + "---|" * len(guards)]
-    for name, (said, source) in sets().items():
-        cells = [percent(*share(one, said, source)) for one in guards.values()]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+def _disguises() -> Iterable[Row]:
+    for text in (*rows.attacks(), *rows.questions()):
+        yield Row(text)
+        yield from (Row(encode(text)) for encode in rows.encodings().values())
+
+
+def _table(engines: Engines, sets: Sets) -> str:
+    """One line an engine: percent flagged of each set."""
+    sizes = [f"{name} ({len(part):,})" for name, part in sets.items()]
+    lines = [f"| engine | {' | '.join(sizes)} |", "|---|" + "---:|" * len(sets)]
+    for engine, answers in engines.items():
+        cells = [_percent(answers, part) for part in sets.values()]
+        lines.append(f"| {engine} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def encodings() -> dict[str, Callable[[str], str]]:
-    """The tests' disguises, read from their file: `tests` is the name of other packages too."""
-    spec = spec_from_file_location("guard_encodings", ENCODINGS)
-    if spec is None or spec.loader is None:
-        raise SystemExit(f"{ENCODINGS} is missing")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return dict(module.ENCODINGS)
+def _percent(answers: Answers, part: Collection[Row]) -> str:
+    said = [answers[row] for row in part if row in answers]
+    if not said:
+        return "–"
+    share = f"{100 * sum(bool(answer.flagged) for answer in said) / len(said):.1f}"
+    return share if len(said) == len(part) else f"{share} (of {len(said)})"
 
 
-def smuggled(one: Guard) -> str:
-    """Of the public attacks caught in plain, the share that is caught in each disguise."""
-    if not BENCH.is_dir():
-        return ""
-    attacks = [str(row["text"]) for row in rows("deepset_test") if row["label"]]
-    attacks += texts("bipia_attack_test")
-    plain = [
-        text
-        for text in attacks
-        if text.isascii() and len(text) < 300 and caught(one, text, Source.USER)
-    ]
-    kept = {
-        name: sum(caught(one, encode(text), Source.USER) for text in plain)
-        for name, encode in encodings().items()
-    }
-    least = 0.95 * len(plain)
-    lost = ", ".join(f"{name} {percent(n, len(plain))}" for name, n in kept.items() if n < least)
-    benign = random.Random(5).sample(texts("banking77_test"), 200)
-    alarms = {
-        name: sum(caught(one, encode(text), Source.USER) for text in benign)
-        for name, encode in encodings().items()
-    }
-    told = ", ".join(f"{name} {n}" for name, n in alarms.items() if n) or "none"
-    return (
-        f"Smuggling: {len(plain)} public attacks caught in plain, in {len(kept)} disguises. Below "
-        f"95 % stay: {lost or 'none'}.\n\nFalse alarms on 200 banking questions in each disguise: "
-        f"{told}."
-    )
-
-
-def micros(act: Callable[[], object], rounds: int = ROUNDS) -> tuple[float, float]:
-    """p50 and p99 of CPU time, in milliseconds."""
-    act()
-    taken = []
-    for _ in range(rounds):
-        started = time.thread_time_ns()
-        act()
-        taken.append((time.thread_time_ns() - started) / 1e6)
-    return median(taken), sorted(taken)[int(len(taken) * 0.99)]
-
-
-def latency(guards: dict[str, Guard]) -> str:
-    texts = {"1 KB prose": PROSE * 6, "1 KB payment": PAYMENT * 7, "32 KB prose": PROSE * 190}
+def _disguised(engines: Engines) -> list[str]:
+    """What each engine keeps of its catches in disguise, and what it then flags by mistake."""
+    encodings = rows.encodings()
     lines = [
-        "| stage | " + " | ".join(f"{t} p50 / p99 (ms)" for t in texts) + " |",
-        "|---|---|---|---|",
+        "| engine | caught in plain | of these in disguise | disguises that keep 95 % | innocent |",
+        "|---|---:|---:|---:|---:|",
     ]
-    sizes = {"1 KB prose": 1024, "1 KB payment": 1024, "32 KB prose": 32_768}
-    cut = {name: text[: sizes[name]] for name, text in texts.items()}
+    told = []
+    for engine, answers in engines.items():
+        plain = [text for text in rows.attacks() if _said(answers, Row(text))]
+        kept = {n: _share(answers, plain, encode) for n, encode in encodings.items()}
+        alarms = {n: _share(answers, rows.questions(), encode) for n, encode in encodings.items()}
+        enough = len(plain) >= FEWEST
+        good = sum(share >= KEPT for share in kept.values())
+        lines.append(
+            f"| {engine} | {len(plain)} of {len(rows.attacks())} | "
+            + (f"{_mean(kept)} | {good} of {len(kept)}" if enough else "– | –")
+            + f" | {_mean(alarms)} |"
+        )
+        if engine == "strongroom":
+            lost = _listed(kept, lambda share: share < KEPT)
+            loud = _listed(alarms, lambda share: share > 0)
+            told = [f"Ours keep less than 95 % in: {lost}. False alarms in: {loud}."]
+    size = len(rows.attacks())
+    intro = (
+        f"The same in {len(encodings)} disguises: {size} public attacks, and as many banking "
+        "questions; percent of all texts in all disguises:"
+    )
+    return [intro, "\n".join(lines), *told]
 
-    def row(name: str, act: Callable[[str], object]) -> None:
-        cells = []
-        for label, text in cut.items():
-            p50, p99 = micros(lambda text=text: act(text), 20 if label.startswith("32") else ROUNDS)
-            cells.append(f"{p50:.2f} / {p99:.2f}")
-        lines.append(f"| {name} | {' | '.join(cells)} |")
 
-    row("normalise", readings_of)
-    first = next(iter(guards.values())).detectors[0]
-    row("normalise + injection patterns", lambda t: here(
-        Inspect(first, Message(Source.USER, t, views_of(t)))
-    ))  # fmt: skip
-    for name, one in guards.items():
-        row(f"all: {name}", lambda t, one=one: one.judge(Question(t)))
+def _said(answers: Answers, row: Row) -> bool:
+    return row in answers and bool(answers[row].flagged)
+
+
+def _share(answers: Answers, texts: Iterable[str], encode: Callable[[str], str]) -> float:
+    """0..1 of those that were answered."""
+    said = [answers[row] for text in texts if (row := Row(encode(text))) in answers]
+    return sum(bool(answer.flagged) for answer in said) / len(said) if said else 0.0
+
+
+def _mean(shares: Mapping[str, float]) -> str:
+    return f"{100 * sum(shares.values()) / len(shares):.1f} %"
+
+
+def _listed(shares: Mapping[str, float], wanted: Callable[[float], bool]) -> str:
+    worst = sorted((share, name) for name, share in shares.items() if wanted(share))
+    return ", ".join(f"{name} {100 * share:.0f} %" for share, name in worst) or "none"
+
+
+def _times(engines: Engines) -> str:
+    sets = rows.timed()
+    lines = [f"| engine | {' | '.join(sets)} |", "|---|" + "---:|" * len(sets)]
+    for engine, answers in engines.items():
+        cells = [_spread([answers[r].ms for r in part if r in answers]) for part in sets.values()]
+        lines.append(f"| {engine} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def beside_peers(one: Guard) -> str:
-    """The same rows given to everybody."""
-    if not BENCH.is_dir():
-        return ""
-
-    def ours(text: str, source: Source) -> peers.Answer:
-        started = time.process_time()
-        flagged = caught(one, text, source)
-        return peers.Answer(flagged, 1000 * (time.process_time() - started))
-
-    def numbers(text: str) -> peers.Answer:
-        started = time.process_time()
-        kinds = {found.kind for found in one.judge(Question(text)).detections}
-        flagged = any(kind.startswith(("pii.pan", "pii.iban")) for kind in kinds)
-        return peers.Answer(flagged, 1000 * (time.process_time() - started))
-
-    return "\n\n".join(
-        (
-            (
-                "Beside its offline peers at their defaults, the same rows (1,000 of a set at "
-                "most), percent flagged, CPU time a text:"
-            ),
-            peers.table(peers.sampled(sets()), ours),
-            "Card numbers, IBANs and other long numbers in sentences of ours, percent flagged:",
-            peers.pii_table(numbers),
-        )
-    )
+def _spread(taken: list[float]) -> str:
+    """p50 / p99; the first is left out, as it loads what is loaded once."""
+    rest = sorted(taken[1:])
+    return f"{median(rest):.2f} / {rest[int(len(rest) * 0.99)]:.2f}" if rest else "–"
 
 
-def run() -> str:
-    guards = {"patterns and values": guard(ModelUse.OFF)}
-    whole = roster(ModelUse.OPTIONAL)
-    if len(whole.detectors) > len(OWN):
-        guards["with the trained detector"] = guard(ModelUse.OPTIONAL)
-    full = list(guards.values())[-1]
-    return "\n\n".join(
-        ("## Guard", "Balanced level, CPU time on one core.", latency(guards), detection(guards),
-         smuggled(full), beside_peers(full))
-    )  # fmt: skip
+def _stages() -> str:
+    texts = {
+        "1 KB prose": [row.text for row in rows.timed()["1 KB"]],
+        "1 KB payment": [f"{n}. {rows.PAYMENT * 9}"[:1024] for n in range(100)],
+        "1 KB mixed": [rows.mixed(1024, seed) for seed in range(100)],
+        "32 KB mixed": [rows.mixed(32_768, seed) for seed in range(8)],
+    }
+    lines = ["| stage | " + " | ".join(texts) + " |", "|---|" + "---:|" * len(texts)]
+    for name, act in _steps().items():
+        cells = [_spread([_taken(act, text) for text in part]) for part in texts.values()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _steps() -> dict[str, Callable[[str], object]]:
+    patterns, *whole = guards().values()
+    steps: dict[str, Callable[[str], object]] = {
+        "normalise": readings_of,
+        "and injection patterns": partial(_first, patterns),
+        "and all other patterns": partial(_judge, patterns),
+    }
+    if whole:
+        steps["and the trained detector"] = partial(_judge, whole[0])
+    return steps
+
+
+def _first(guard: Guard, text: str) -> object:
+    return here(Inspect(guard.detectors[0], Message(Source.USER, text, views_of(text))))
+
+
+def _judge(guard: Guard, text: str) -> object:
+    return guard.judge(Question(text))
+
+
+def _taken(act: Callable[[str], object], text: str) -> float:
+    started = time.thread_time_ns()
+    act(text)
+    return (time.thread_time_ns() - started) / 1e6

@@ -1,4 +1,4 @@
-"""xaidr, enforcing; data goes in as what a tool answered, where it knows that direction."""
+"""xaidr, enforcing; data goes in as what a tool answered."""
 
 import sys
 
@@ -8,4 +8,8 @@ sys.path.pop(0)
 from xaidr import Sensor
 
 SENSOR = Sensor(agent_id="bench", enforcement_mode="block")
-answer(lambda text, _: SENSOR.scan(text, direction="input").action != "allowed")
+answer(
+    lambda text, data: (
+        SENSOR.scan(text, direction="tool_result" if data else "input").action != "allowed"
+    )
+)
