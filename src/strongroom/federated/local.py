@@ -1,0 +1,49 @@
+"""All parties of an aggregation in one process: to try a plan out, and to show that sums are exact.
+
+Sockets and processes are `coordinator` and `bank`; the engines are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from strongroom.federated.aggregation import Aggregation, Answer, Total
+from strongroom.federated.fixed import Words
+from strongroom.federated.member import Member, Step
+from strongroom.federated.messages import Terms
+from strongroom.federated.shamir import Entropy
+from strongroom.keys.keypair import Signer
+
+
+def aggregate(
+    terms: Terms,
+    signers: Mapping[str, Signer],
+    vectors: Mapping[str, Words],
+    entropy: Entropy,
+    lost: Mapping[str, Step] | None = None,
+) -> Total:
+    """The sum of the banks' vectors; a bank in `lost` answers no more from that step on."""
+    gone = lost or {}
+    members = {name: Member(name, signers[name], terms, entropy) for name in vectors}
+    aggregation = Aggregation(terms, list(vectors))
+    while aggregation.step is not Step.OVER:
+        for name, question in aggregation.asked.items():
+            if gone.get(name, Step.OVER) > aggregation.step:
+                answer = answer_of(members[name], aggregation.step, question, vectors[name])
+                aggregation.receive(name, answer)
+        aggregation.close()
+    return aggregation.total()
+
+
+def answer_of(member: Member, step: Step, question: Any, vector: Words) -> Answer:
+    """What a member says when it is asked for a step."""
+    if step is Step.ADVERTISE:
+        return member.advertise()
+    if step is Step.SHARE:
+        return member.share(question)
+    if step is Step.MASK:
+        return member.mask(vector, question)
+    if step is Step.AGREE:
+        return member.agree(question)
+    return member.unmask(question)
