@@ -3,7 +3,7 @@
 import pytest
 from tests.assess.conftest import NOW
 
-from strongroom.assess.home_store import HomeStore
+from strongroom.assess.predecessors import predecessors
 from strongroom.domain.decision import Stage
 from strongroom.domain.digests import Digest, sha256
 from strongroom.domain.statement import Subject
@@ -34,7 +34,7 @@ def move(home, version: Digest, stage=Stage.VALIDATION):
 def test_a_sealed_and_promoted_version_would_open(home):
     version, _ = seal(home)
     move(home, version)
-    (found,) = HomeStore(home).predecessors(SYSTEM)
+    (found,) = predecessors(home, SYSTEM)
     assert found.version == str(version)
     assert found.model == str(sha256(b"model one"))
     assert found.stages == ("validation",)
@@ -44,25 +44,25 @@ def test_a_sealed_and_promoted_version_would_open(home):
 def test_versions_come_oldest_first_and_only_of_this_system(home):
     first, _ = seal(home)
     second, _ = seal(home, b"model two")
-    assert [p.version for p in HomeStore(home).predecessors(SYSTEM)] == [str(first), str(second)]
-    assert HomeStore(home).predecessors("another") == ()
+    assert [p.version for p in predecessors(home, SYSTEM)] == [str(first), str(second)]
+    assert predecessors(home, "another") == ()
 
 
 def test_a_lost_object_is_told(home):
     _, name = seal(home)
     home.objects.delete(name)
-    (found,) = HomeStore(home).predecessors(SYSTEM)
+    (found,) = predecessors(home, SYSTEM)
     assert "model.txt is gone" in found.problem
 
 
 def test_a_destroyed_key_is_told(home):
     seal(home)
     home.kms.destroy("default")
-    (found,) = HomeStore(home).predecessors(SYSTEM)
+    (found,) = predecessors(home, SYSTEM)
     assert found.problem
 
 
 @pytest.mark.parametrize("signer", ["assessor", "gate"])
 def test_a_seal_by_a_key_that_may_not_seal_does_not_count(home, signer):
     seal(home, signer=signer)
-    assert HomeStore(home).predecessors(SYSTEM) == ()
+    assert predecessors(home, SYSTEM) == ()

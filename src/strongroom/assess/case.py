@@ -12,9 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from strongroom.assess.history import History
 from strongroom.assess.models import Scorer, open_scorer
-from strongroom.assess.predecessor import Predecessor
-from strongroom.assess.provenance.known import Known
 from strongroom.assess.tables import feature_matrix, label_vector, read_table
 from strongroom.domain.errors import InputError
 from strongroom.governance.artifacts import artifact_path, declared_paths
@@ -22,6 +21,7 @@ from strongroom.governance.loader import Loaded
 from strongroom.governance.manifest import Data, Schema, System
 
 TABLES: Final = ("data.train", "data.test")
+NOTHING: Final = History()
 
 
 class Case:
@@ -35,8 +35,7 @@ class Case:
         *,
         threads: int = 1,
         scratch: Path | None = None,
-        predecessors: tuple[Predecessor, ...] = (),
-        provenance: tuple[Known, ...] = (),
+        history: History = NOTHING,
         report: Callable[[int, int], None] | None = None,
     ) -> None:
         self.system: System = loaded.system
@@ -44,10 +43,8 @@ class Case:
         self.seed = seed
         self.threads = threads
         """How many threads the check should let its libraries use."""
-        self.predecessors = predecessors
-        """Sealed versions of the system, the oldest first; only for checks with `history`."""
-        self.provenance = provenance
-        """Recorded runs of the system that are believed, likewise."""
+        self.history = history
+        """What the home knows, as far as the check asked for it."""
         self._scratch = scratch
         self._loaded = loaded
         self._names = frozenset(names)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from strongroom.assess import checks
+from strongroom.assess.history import NAMES as HISTORY
 from strongroom.domain.errors import InputError
 from strongroom.domain.evidence import CheckId, Curve, Finding, Metric
 
@@ -61,8 +62,8 @@ class CheckSpec:
     """Artifacts that it looks at where the manifest declares them."""
     run: Callable[[Case, Any], Iterator[Said]]
     settings: type[Settings]
-    history: bool
-    """Whether it asks for earlier versions of the system, and how this one was made."""
+    history: tuple[str, ...]
+    """What it asks of the home: names of fields of `History`."""
     time_limit: float
     """Seconds after which it is killed, unless the caller says otherwise."""
     doc: str
@@ -91,13 +92,15 @@ def check(
     needs: tuple[str, ...],
     wants: tuple[str, ...] = (),
     settings: type[Settings] = NoSettings,
-    history: bool = False,
+    history: tuple[str, ...] = (),
     time_limit: float = 600.0,
 ) -> Callable[[Run], CheckSpec]:
     """Make a check of a function `run(case, settings)`; `settings` is an instance of the class."""
     check_id = CheckId.parse(f"{name}@{version}")
     if unknown := set(needs + wants) - set(ARTIFACTS):
         raise InputError(f"check {name} needs {sorted(unknown)}", fix=f"choose of {ARTIFACTS}")
+    if unknown := set(history) - set(HISTORY):
+        raise InputError(f"check {name} asks for {sorted(unknown)}", fix=f"choose of {HISTORY}")
 
     def make(run: Run) -> CheckSpec:
         page = sys.modules[run.__module__].__doc__ or run.__doc__ or ""

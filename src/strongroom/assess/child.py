@@ -66,8 +66,7 @@ def _run(task: Task, say: _Speaker) -> Ended:
             spec.needs + spec.wants,
             threads=task.threads,
             scratch=Path(task.scratch),
-            predecessors=task.predecessors,
-            provenance=task.provenance,
+            history=task.history,
             report=_seldom(say),
         )
         for said in spec.run(case, spec.configure(task.settings)):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from strongroom.assess.predecessor import Predecessor
-from strongroom.assess.provenance.known import Known
+from strongroom.assess.history import History
 from strongroom.domain.digests import Digest
 from strongroom.domain.evidence import CheckId, Evidence
 from strongroom.domain.statement import Subject
@@ -30,12 +29,8 @@ class EvidenceStore(Protocol):
         """Keep it for good; gives the statement's digest."""
         ...
 
-    def predecessors(self, system: str) -> tuple[Predecessor, ...]:
-        """Sealed versions of the system, the oldest first."""
-        ...
-
-    def provenance(self, system: str) -> tuple[Known, ...]:
-        """Recorded runs of the system, the oldest first."""
+    def history(self, system: str, now: datetime) -> History:
+        """What is known beside the manifest."""
         ...
 
 
@@ -57,10 +52,6 @@ class NoStore:
         """Only its digest."""
         return evidence.to_statement().digest
 
-    def predecessors(self, system: str) -> tuple[Predecessor, ...]:  # noqa: ARG002
-        """None are known."""
-        return ()
-
-    def provenance(self, system: str) -> tuple[Known, ...]:  # noqa: ARG002
-        """None is known."""
-        return ()
+    def history(self, system: str, now: datetime) -> History:  # noqa: ARG002
+        """Nothing is known."""
+        return History()

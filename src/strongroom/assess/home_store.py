@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from strongroom.assess.predecessor import Predecessor
+from strongroom.assess.advisories.held import held_mirror
+from strongroom.assess.history import History
 from strongroom.assess.predecessors import predecessors
-from strongroom.assess.provenance.known import Known, known_provenance
+from strongroom.assess.provenance.known import known_provenance
 from strongroom.domain.digests import Digest
 from strongroom.domain.errors import InputError, IntegrityError, TrustError
 from strongroom.domain.evidence import EVIDENCE_TYPE, CheckId, Evidence
@@ -51,13 +52,13 @@ class HomeStore:
         """Sign, index and log it."""
         return self._home.record(evidence.to_statement(), SIGNER).digest
 
-    def predecessors(self, system: str) -> tuple[Predecessor, ...]:
-        """As the home's signed records tell."""
-        return predecessors(self._home, system)
-
-    def provenance(self, system: str) -> tuple[Known, ...]:
-        """As the home's signed records tell."""
-        return known_provenance(self._home, system)
+    def history(self, system: str, now: datetime) -> History:
+        """As the home's signed records tell, and the mirror that it holds."""
+        return History(
+            predecessors(self._home, system),
+            known_provenance(self._home, system),
+            held_mirror(self._home, now),
+        )
 
     def _vouched(self, record: Record) -> bool:
         """Logged, and signed by a key that might sign it when it was logged."""

@@ -8,8 +8,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from strongroom.assess.check import CheckSpec, load_check
-from strongroom.assess.predecessor import Predecessor
-from strongroom.assess.provenance.known import Known
+from strongroom.assess.history import History
 from strongroom.domain.canonical import digest_of
 from strongroom.domain.digests import Digest
 from strongroom.domain.evidence import Threshold, tightest
@@ -30,20 +29,14 @@ class Order:
     max_age: timedelta = MAX_AGE
     """How long the evidence holds."""
 
-    def configuration(
-        self,
-        seed: int,
-        predecessors: Sequence[Predecessor],
-        provenance: Sequence[Known] = (),
-    ) -> Digest:
+    def configuration(self, seed: int, history: History) -> Digest:
         """Of all that decides, beside the subjects, what the evidence says."""
         return digest_of(
             {
                 "seed": seed,
                 "settings": self.spec.configure(self.settings).model_dump(mode="json"),
                 "thresholds": self.thresholds,
-                "history": predecessors if self.spec.history else (),
-                "provenance": [k.statement for k in provenance] if self.spec.history else (),
+                "history": history.only(self.spec.history).identity(),
             }
         )
 

@@ -119,8 +119,7 @@ class _Run:
         self._store = store
         self._watch = watch
         self._exhibits = Exhibits(loaded)
-        self._predecessors = store.predecessors(loaded.system.system.name)
-        self._provenance = store.provenance(loaded.system.system.name)
+        self._history = store.history(loaded.system.system.name, now())
         self._done: dict[str, Assessed] = {}
         self._live: list[_Live] = []
 
@@ -166,8 +165,7 @@ class _Run:
             self._plan.seed,
             max(1, self._plan.cores // self._plan.jobs),
             self._plan.memory,
-            self._predecessors if order.spec.history else (),
-            self._provenance if order.spec.history else (),
+            self._history.only(order.spec.history),
             scratch_folder(),
         )
         child = Child(task, deadline=time.monotonic() + limit)
@@ -228,7 +226,7 @@ class _Run:
         self._keep(order, Assessed(evidence, self._store.keep(evidence)))
 
     def _configuration(self, order: Order) -> Digest:
-        return order.configuration(self._plan.seed, self._predecessors, self._provenance)
+        return order.configuration(self._plan.seed, self._history)
 
     def _keep(self, order: Order, assessed: Assessed) -> None:
         self._done[order.spec.id.name] = assessed

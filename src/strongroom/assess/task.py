@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from strongroom.assess.predecessor import Predecessor
-from strongroom.assess.provenance.known import Known
+from strongroom.assess.history import History
 from strongroom.governance.loader import Loaded
 
 
@@ -22,9 +21,7 @@ class Task:
     threads: int
     memory: int
     """Bytes of address space that the child may have."""
-    predecessors: tuple[Predecessor, ...]
-    """For checks with `history`."""
-    provenance: tuple[Known, ...]
-    """Likewise."""
+    history: History
+    """The part of it that the check asked for."""
     scratch: str
     """An empty folder that the runner deletes afterwards: working directory and temporary files."""

@@ -9,8 +9,7 @@ from typing import Any
 
 from strongroom.assess.case import Case
 from strongroom.assess.check import load_check
-from strongroom.assess.predecessor import Predecessor
-from strongroom.assess.provenance.known import Known
+from strongroom.assess.history import History
 from strongroom.domain.evidence import Curve, Finding, Metric
 from strongroom.domain.outcome import Outcome
 from strongroom.governance.loader import Loaded
@@ -48,8 +47,7 @@ def ask(
     *,
     seed: int = 0,
     scratch: Path | None = None,
-    predecessors: tuple[Predecessor, ...] = (),
-    provenance: tuple[Known, ...] = (),
+    history: History | None = None,
 ) -> Answer:
     """Run the check on the system as it stands. Raises what the check raises."""
     spec = load_check(name)
@@ -58,8 +56,7 @@ def ask(
         seed,
         spec.needs + spec.wants,
         scratch=scratch,
-        predecessors=predecessors,
-        provenance=provenance,
+        history=history or History(),
     )
     said = tuple(spec.run(case, spec.configure(settings or {})))
     return Answer(

@@ -1,5 +1,6 @@
 import pytest
 
+from strongroom.assess.history import History
 from strongroom.assess.predecessor import Predecessor
 from strongroom.domain.outcome import Outcome
 from strongroom.governance.artifacts import digest_artifact
@@ -18,7 +19,7 @@ def with_fallback(workshop):
 
 
 def test_an_earlier_version_that_opens_passes(workshop):
-    answer = ask(workshop, CHECK, predecessors=(version(),))
+    answer = ask(workshop, CHECK, history=History((version(),)))
     assert answer.outcome is Outcome.PASS
     assert answer.metrics["earlier_versions"].value == 1
 
@@ -40,17 +41,17 @@ def test_a_first_version_needs_a_declared_fallback(workshop):
 )
 def test_what_is_no_earlier_version_does_not_count(workshop, useless):
     mine = str(digest_artifact(workshop.folder / "model.txt"))
-    assert ask(workshop, CHECK, predecessors=(useless(mine),)).broken == {"nothing"}
+    assert ask(workshop, CHECK, history=History((useless(mine),))).broken == {"nothing"}
 
 
 def test_a_damaged_earlier_version_fails_even_with_a_fallback(workshop):
     with_fallback(workshop)
-    answer = ask(workshop, CHECK, predecessors=(version(problem="its key is destroyed"),))
+    answer = ask(workshop, CHECK, history=History((version(problem="its key is destroyed"),)))
     assert answer.outcome is Outcome.FAIL
     assert "its key is destroyed" in answer.findings[0].message
 
 
 def test_one_sound_version_among_damaged_ones_is_enough(workshop):
     damaged = version("sha256:" + "2" * 64, problem="gone")
-    answer = ask(workshop, CHECK, predecessors=(damaged, version()))
+    answer = ask(workshop, CHECK, history=History((damaged, version())))
     assert answer.outcome is Outcome.PASS

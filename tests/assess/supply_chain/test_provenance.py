@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from strongroom.assess.history import History
 from strongroom.assess.provenance.known import Known
 from strongroom.domain.decision import Stage
 from strongroom.domain.digests import sha256
@@ -47,7 +48,9 @@ def made(loaded):
 
 
 def judged(loaded, *runs):
-    return ask(loaded, CHECK, provenance=tuple(Known(run, sha256(b"it")) for run in runs))
+    return ask(
+        loaded, CHECK, history=History(provenance=tuple(Known(run, sha256(b"it")) for run in runs))
+    )
 
 
 def test_a_run_that_made_this_model_from_this_data_is_proof(loaded, made):

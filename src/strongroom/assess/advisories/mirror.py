@@ -107,18 +107,30 @@ def open_mirror(
     Raises TrustError (signer, age), IntegrityError (bytes), InputError (no mirror).
     """
     about = read_about(folder, trust, now=now)
+    check_age(about, now, max_age, where=folder)
+    return Mirror(about, read_data(folder, about))
+
+
+def check_age(
+    about: About, now: datetime, max_age: timedelta = MAX_AGE, *, where: Path | None = None
+) -> None:
+    """Raises TrustError for a mirror that is too old, or from the future."""
     if about.as_of > now + SKEW:
-        raise TrustError(f"dated {format_time(about.as_of)}, which is to come", where=str(folder))
+        raise TrustError(f"dated {format_time(about.as_of)}, which is to come", where=str(where))
     if now - about.as_of > max_age:
         raise TrustError(
             f"of {format_time(about.as_of)}: older than {max_age.days} days",
-            where=str(folder),
+            where=str(where),
             fix="strongroom advisories sync, or allow more with --max-age DAYS",
         )
+
+
+def read_data(folder: Path, about: About) -> bytes:
+    """The advisories. Raises IntegrityError for others than those that were signed."""
     data = _read(folder / DATA, MAX_BYTES)
     if hashlib.sha256(data).hexdigest() != about.digest.hex:
         raise IntegrityError("not the advisories that were signed", where=str(folder / DATA))
-    return Mirror(about, data)
+    return data
 
 
 def read_about(folder: Path, trust: TrustPolicy, *, now: datetime) -> About:

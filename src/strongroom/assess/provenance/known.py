@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from strongroom.domain.digests import Digest
 from strongroom.domain.errors import StrongroomError
 from strongroom.domain.predicates import SLSA_TYPE
 from strongroom.domain.provenance import Provenance
-from strongroom.home.home import Home
-from strongroom.home.record import Record
 from strongroom.keys.trust import Role, scope_of
+
+if TYPE_CHECKING:  # a check's process does without a database
+    from strongroom.home.home import Home
+    from strongroom.home.record import Record
 
 SIGNER = "recorder"
 """The service key that signs provenance and bills of materials."""

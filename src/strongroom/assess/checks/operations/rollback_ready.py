@@ -33,14 +33,14 @@ NAME = "operations.rollback_ready"
     version=1,
     title="Something else can take the model's place at once",
     needs=("model",),
-    history=True,
+    history=("predecessors",),
 )
 def rollback_ready(case: Case, settings: NoSettings) -> Iterator[Said]:  # noqa: ARG001
     """Look for a version to go back to, else for a declared fallback."""
     mine = str(digest_artifact(case.path("model")))
-    earlier = [p for p in case.predecessors if p.model != mine and p.stages]
+    earlier = [p for p in case.history.predecessors if p.model != mine and p.stages]
     sound = [p for p in earlier if p.problem is None]
-    yield Metric.exact("earlier_versions", len(sound), len(case.predecessors), "versions")
+    yield Metric.exact("earlier_versions", len(sound), len(case.history.predecessors), "versions")
     for version in earlier:
         if version.problem is not None:
             yield Finding(

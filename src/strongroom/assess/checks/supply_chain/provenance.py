@@ -37,14 +37,15 @@ REFERENCES: Final = ("CWE-345", "ATLAS AML.T0010")
     title="A recorded run made this model from this data",
     needs=("model",),
     wants=("data.train",),
-    history=True,
+    history=("provenance",),
 )
 def provenance(case: Case, _settings: NoSettings) -> Iterator[Said]:
     """Find the run by the model's digest, then judge what it says."""
     model = digest_artifact(case.path("model"))
-    runs = [k for k in case.provenance if (o := k.provenance.output("model")) and o.digest == model]
+    known = case.history.provenance
+    runs = [k for k in known if (o := k.provenance.output("model")) and o.digest == model]
     if not runs:
-        yield Metric.exact("proven", 0, len(case.provenance), "recorded runs")
+        yield Metric.exact("proven", 0, len(known), "recorded runs")
         text = "No recorded run made this model: where it comes from is somebody's word."
         yield _failed("none", text)
         return
