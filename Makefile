@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 PEERS  := $(VENV)/.peers
+TORCH  := $(VENV)/.torch
 LOCK   := uv pip compile --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --quiet
 # The encoder is trained in an environment of its own: the product never imports torch.
 FIREWALL     ?= $(firstword $(wildcard ../*/data/firewall))
@@ -11,7 +12,7 @@ ENCODER_VENV ?= models/injection/build/venv
 TRAIN        := $(BIN)/python -m strongroom.guard.training
 TRAIN_ARGS   := --firewall $(FIREWALL) --out models/injection/build
 
-.PHONY: help setup peers demo test test-slow check format bench derive docs lock clean
+.PHONY: help setup peers torch demo test test-slow check format bench derive docs lock clean
 
 help: ## what you can make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 14
@@ -29,6 +30,12 @@ peers: $(PEERS) ## add the servers and clients that the tests of integrations me
 
 $(PEERS): $(STAMP) requirements/peers.txt
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/peers.txt
+	@touch $@
+
+torch: $(TORCH) ## add PyTorch and Opacus, for nets (about 1 GB; in no lock: the build is your choice)
+
+$(TORCH): $(STAMP) pyproject.toml
+	$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[torch]'
 	@touch $@
 
 demo: setup ## the whole hall on a payment-fraud model, in about a minute

@@ -5,9 +5,11 @@ Nothing that the file brings is run. Formats are told by content, never by the n
 1. the scanner reads the file first, and what it blocks is not opened;
 2. LightGBM text, XGBoost JSON and UBJSON, CatBoost cbm and ONNX are data: their own libraries
    parse them;
-3. scikit-learn models in skops, joblib or pickle go through a loader that admits only classes and
+3. PyTorch nets are safetensors with the net's description in the metadata: numbers and a short list
+   of known layers;
+4. scikit-learn models in skops, joblib or pickle go through a loader that admits only classes and
    functions that are listed one by one;
-4. the description of an endpoint sends rows only where the caller allows it.
+5. the description of an endpoint sends rows only where the caller allows it.
 
 Parsers in C++ may still crash on a crafted file: checks run in a child process for that reason.
 """
@@ -23,6 +25,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from strongroom.assess.nets.slopes import Slope
 from strongroom.assess.scanner import FileReport, Rating, scan_bytes
 from strongroom.assess.sniff import ModelFormat, format_of, model_file, sniff
 from strongroom.domain.errors import InputError, LimitError
@@ -40,12 +43,14 @@ class Scorer:
     """A model as a function from rows to the probability of class 1."""
 
     family: str
-    """`lightgbm`, `xgboost`, `catboost`, `onnx`, `sklearn` or `endpoint`."""
+    """`lightgbm`, `xgboost`, `catboost`, `onnx`, `sklearn`, `torch` or `endpoint`."""
     n_features: int
     predict: Callable[[Floats], Any] = field(repr=False)
     """(rows, features) to probabilities, as the library gives them."""
     native: Any = field(repr=False, default=None)
-    """The library's own object: a Booster, an estimator, a session."""
+    """The library's own object: a Booster, an estimator, a session, a net."""
+    slope: Slope | None = field(repr=False, default=None)
+    """Which way the score moves, for models that have gradients."""
 
     def score(self, rows: NDArray[Any]) -> Floats:
         """Probabilities of class 1, (n,), for rows (n, features).
@@ -138,6 +143,7 @@ _MODULES: Final = {
     ModelFormat.CATBOOST: "catboost",
     ModelFormat.ENDPOINT: "endpoint",
     ModelFormat.XGBOOST: "xgboost",
+    ModelFormat.NET: "torch",
     ModelFormat.SKOPS: "skops",
     ModelFormat.PICKLE: "pickled",
 }

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from strongroom.assess.models import Scorer
 
 _STAND_IN: Final[Mapping[str, Any]] = {"num_leaves": 31, "learning_rate": 0.1, "rounds": 100}
-_FAMILIES: Final = frozenset({"lightgbm", "xgboost", "sklearn"})
+_FAMILIES: Final = frozenset({"lightgbm", "xgboost", "sklearn", "torch"})
 """Whose files say how the model was made."""
 
 
@@ -25,11 +25,11 @@ class Recipe:
     """How to make another model of the kind."""
 
     family: str
-    """`lightgbm`, `xgboost` or `sklearn`."""
+    """`lightgbm`, `xgboost`, `sklearn` or `torch`."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """For boosters: their own parameters, and `rounds`."""
     template: Any = None
-    """For scikit-learn: an estimator to clone."""
+    """For scikit-learn: an estimator to clone; for nets: their description."""
     note: str = ""
     """Where the recipe comes from, for people."""
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from strongroom.assess.scanner.formats import safetensors
 from strongroom.domain.errors import InputError
 
 _HEAD: Final = 4096
@@ -20,7 +21,8 @@ _COMPRESSED: Final = (
 )
 """Heads of zlib, gzip, bzip2 and xz, in which joblib wraps its pickles."""
 _FORMATS: Final = (
-    "ONNX, LightGBM text, XGBoost JSON or UBJSON, CatBoost cbm, skops, joblib or pickle"
+    "ONNX, LightGBM text, XGBoost JSON or UBJSON, CatBoost cbm, described safetensors, skops, "
+    "joblib or pickle"
 )
 
 
@@ -33,6 +35,8 @@ class ModelFormat(StrEnum):
     ENDPOINT = "endpoint"
     """A description of where to send rows: see `families/endpoint.py`."""
     XGBOOST = "xgboost"
+    NET = "net"
+    """A PyTorch net as safetensors, described in its metadata: see `nets/`."""
     SKOPS = "skops"
     PICKLE = "pickle"
     """Pickle or joblib, compressed or not."""
@@ -74,6 +78,9 @@ def _head(path: Path) -> bytes:
 
 
 def _known(head: bytes) -> ModelFormat | None:
+    if safetensors.plausible(head):
+        # First: its length may begin like a pickle or a protobuf.
+        return ModelFormat.NET
     if head.startswith((b"tree\n", b"tree\r\n")):
         return ModelFormat.LIGHTGBM
     if head.startswith(b"CBM1"):

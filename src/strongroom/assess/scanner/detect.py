@@ -36,6 +36,11 @@ def reader_for(stream: Stream) -> tuple[str, Scan]:
     return next((name, read) for name, test, read in _READERS if test(head))
 
 
+def _short_safetensors(head: bytes) -> bool:
+    """A header below 64 KiB, whose length may begin like a pickle; no opcode is the byte after."""
+    return head[2:9] == b"\0\0\0\0\0\0{"
+
+
 def _magic(*heads: bytes) -> Test:
     return lambda head: head.startswith(heads)
 
@@ -73,6 +78,7 @@ def _unrecognised(stream: Stream, place: Place) -> Scanned:
 
 _READERS: Final[tuple[tuple[str, Test, Scan], ...]] = (
     ("empty", lambda head: not head, _empty),
+    ("safetensors", _short_safetensors, safetensors.scan),
     ("pickle", pickles.has_magic, pickles.scan_file),
     ("zip", _magic(b"PK\x03\x04", b"PK\x05\x06"), zips.scan),
     ("hdf5", _magic(b"\x89HDF\r\n\x1a\n"), hdf5.scan),
