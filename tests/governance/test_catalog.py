@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 CATALOG = ROOT / "src/strongroom/governance/catalog"
 SHARED = ROOT.parent / "shared/frameworks"
 CHECKS = {
+    "supply_chain.advisories",
     "supply_chain.artifact_format",
     "supply_chain.dependencies",
     "supply_chain.provenance",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from strongroom.domain.errors import InputError, LimitError
@@ -69,6 +70,15 @@ class Requirements:
 
     pins: tuple[Pin, ...]
     options: tuple[Option, ...]
+
+
+def read_requirements_file(path: Path) -> Requirements:
+    """The same of a file. Raises InputError, LimitError."""
+    if not path.is_file():
+        raise InputError("the dependencies are no file", where=path.name, fix="name one file")
+    if path.stat().st_size > MAX_BYTES:
+        raise LimitError(f"larger than {MAX_BYTES} bytes", where=path.name)
+    return read_requirements(path.read_bytes(), where=path.name)
 
 
 def read_requirements(data: bytes, *, where: str) -> Requirements:

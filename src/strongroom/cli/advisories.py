@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from strongroom.assess.advisories.held import FOLDER
 from strongroom.assess.advisories.mirror import (
     DATA,
     HEAD,
@@ -29,11 +30,13 @@ app = typer.Typer(
     add_completion=False,
     help="Make, carry and show a signed mirror of advisories.",
 )
-MIRROR = Path("advisories")
 SIGNER = "assessor"
 """The home's key that signs evidence; a mirror is evidence from outside."""
 
-OutOption = Annotated[Path, typer.Option("--out", metavar="MIRROR", help="The mirror's folder.")]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="MIRROR", help="The mirror's folder; else the home's own."),
+]
 AgeOption = Annotated[
     float, typer.Option("--max-age", min=0, metavar="DAYS", help="Older mirrors are refused.")
 ]
@@ -46,14 +49,14 @@ def sync(
         str,
         typer.Option("--from", help="OSV's export: a folder, an all.zip, or its https address."),
     ],
-    out: OutOption = MIRROR,
+    out: OutOption = None,
     home: HomeOption = HOME,
 ) -> None:
     """Read OSV's export for PyPI as it is now, and sign it with today's date.
 
     The network is used only if --from is an address. Exit 0 written, 2 refused.
     """
-    _write(source, out, home, None)
+    _write(source, out or home / FOLDER, home, None)
 
 
 @app.command("import")
@@ -61,7 +64,7 @@ def import_(
     file: Annotated[
         Path, typer.Argument(help="A mirror, or OSV's all.zip, that was carried here.")
     ],
-    out: OutOption = MIRROR,
+    out: OutOption = None,
     home: HomeOption = HOME,
     as_of: Annotated[
         str | None,
@@ -74,6 +77,7 @@ def import_(
     A mirror keeps its signature and its date, and must be good here. An all.zip carries neither: it
     is signed here and dated by the newest change in it, unless you say better with --as-of.
     """
+    out = out or home / FOLDER
     if (file / HEAD).is_file():
         now = datetime.now(UTC)
         with Home.open(home) as opened:
@@ -91,12 +95,13 @@ def import_(
 
 @app.command()
 def show(
-    mirror: Annotated[Path, typer.Argument(metavar="[MIRROR]")] = MIRROR,
+    mirror: Annotated[Path | None, typer.Argument(metavar="[MIRROR]")] = None,
     home: HomeOption = HOME,
     max_age: AgeOption = DAYS,
     form: FormatOption = Format.TEXT,
 ) -> None:
     """Check signature, digest and age of a mirror, and say what it is. Exit 2 if it is refused."""
+    mirror = mirror or home / FOLDER
     with Home.open(home) as opened:
         trust = opened.trust
     now = datetime.now(UTC)

@@ -21,10 +21,10 @@ from typing import Final
 from strongroom.assess.bom import Materials, build, validate
 from strongroom.assess.case import Case
 from strongroom.assess.check import NoSettings, Said, check
-from strongroom.assess.pins import MAX_BYTES, Pin, Requirements, read_requirements
+from strongroom.assess.pins import Pin, Requirements, read_requirements_file
 from strongroom.assess.scanner import scan_file
 from strongroom.domain.digests import Digest, sha256
-from strongroom.domain.errors import InputError, LimitError, MissingExtra
+from strongroom.domain.errors import InputError, MissingExtra
 from strongroom.domain.evidence import Finding, Metric
 from strongroom.domain.outcome import Outcome, Severity
 from strongroom.governance.artifacts import digest_artifact
@@ -44,21 +44,11 @@ SHOWN: Final = 20
 )
 def dependencies(case: Case, _settings: NoSettings) -> Iterator[Said]:
     """Read the requirements file, then build and validate the bill."""
-    wanted = _read(case)
-    yield from _pins(wanted, declared=case.has("dependencies"))
+    declared = case.has("dependencies")
+    wanted = read_requirements_file(case.path("dependencies")) if declared else Requirements((), ())
+    yield from _pins(wanted, declared=declared)
     yield from _options(wanted)
     yield from _bill(case, wanted.pins)
-
-
-def _read(case: Case) -> Requirements:
-    if not case.has("dependencies"):
-        return Requirements((), ())
-    path = case.path("dependencies")
-    if not path.is_file():
-        raise InputError("the dependencies are a folder", where=path.name, fix="name one file")
-    if path.stat().st_size > MAX_BYTES:
-        raise LimitError(f"larger than {MAX_BYTES} bytes", where=path.name)
-    return read_requirements(path.read_bytes(), where=path.name)
 
 
 def _pins(wanted: Requirements, *, declared: bool) -> Iterator[Said]:
