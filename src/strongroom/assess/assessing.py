@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from strongroom.assess.evidence_store import EvidenceStore
-from strongroom.assess.orders import Order, orders_for
+from strongroom.assess.orders import STANDARD, Order, orders_for
+from strongroom.assess.profiles import under
 from strongroom.assess.runner import Assessed, Plan, Watch, run
 from strongroom.domain.decision import Stage
 from strongroom.domain.errors import InputError
@@ -48,7 +49,8 @@ def assess(
     now: Callable[[], datetime],
     watch: Watch,
     names: Sequence[str] = (),
+    profile: str = STANDARD,
 ) -> tuple[Assessed, ...]:
     """Evidence of everything that is required, sorted by check."""
-    orders = required(loaded, catalog, names)
+    orders = under(profile, required(loaded, catalog, names))
     return run(loaded, orders, plan, now=now, store=store, watch=watch)

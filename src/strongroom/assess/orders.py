@@ -11,11 +11,14 @@ from strongroom.assess.check import CheckSpec, load_check
 from strongroom.assess.history import History
 from strongroom.domain.canonical import digest_of
 from strongroom.domain.digests import Digest
-from strongroom.domain.evidence import Threshold, tightest
+from strongroom.domain.evidence import Finding, Threshold, tightest
+from strongroom.domain.outcome import Outcome, Severity
 from strongroom.governance.catalog import Need
 
 MAX_AGE: Final = timedelta(days=90)
 """How long evidence holds where no requirement says."""
+STANDARD: Final = "standard"
+"""The profile that changes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,10 @@ class Order:
     thresholds: tuple[Threshold, ...] = ()
     max_age: timedelta = MAX_AGE
     """How long the evidence holds."""
+    profile: str = STANDARD
+    """What moved its budgets."""
+    short: tuple[str, ...] = ()
+    """Settings that the profile made smaller: such a check cannot pass."""
 
     def configuration(self, seed: int, history: History) -> Digest:
         """Of all that decides, beside the subjects, what the evidence says."""
@@ -37,8 +44,22 @@ class Order:
                 "settings": self.spec.configure(self.settings).model_dump(mode="json"),
                 "thresholds": self.thresholds,
                 "history": history.only(self.spec.history).identity(),
+                # A manifest may ask for the same small budgets, and may then pass with them.
+                **({"profile": self.profile} if self.short else {}),
             }
         )
+
+    def remarks(self) -> tuple[Finding, ...]:
+        """What the evidence must say beside what the check says."""
+        if not self.short:
+            return ()
+        text = (
+            f"run with the profile {self.profile}, which lowers {', '.join(self.short)}: what it "
+            "finds is found, and what it does not find is not shown to be absent"
+        )
+        fix = "run `strongroom assess` without --profile"
+        rule = f"{self.spec.id.name}.profile"
+        return (Finding(rule, Outcome.UNKNOWN, text, Severity.LOW, fix=fix),)
 
 
 def orders_for(

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Protocol
@@ -22,7 +22,7 @@ from strongroom.assess.children import Child, listen, prepare, scratch_folder
 from strongroom.assess.environment import environment
 from strongroom.assess.evidence_store import EvidenceStore
 from strongroom.assess.exhibits import Exhibits
-from strongroom.assess.orders import Order
+from strongroom.assess.orders import STANDARD, Order
 from strongroom.assess.task import Task
 from strongroom.assess.thresholds import judged
 from strongroom.assess.wire import Ended, Message, Progress
@@ -214,13 +214,17 @@ class _Run:
             check=order.spec.id,
             configuration=self._configuration(order),
             subjects=self._exhibits.subjects(order.spec),
-            findings=(*findings, *judged(order.spec.id, order.thresholds, metrics)),
+            findings=(
+                *findings,
+                *order.remarks(),
+                *judged(order.spec.id, order.thresholds, metrics),
+            ),
             metrics=metrics,
             effective_at=started,
             recorded_at=self._now(),
             expires_at=started + order.max_age,
             curves=tuple(s for s in said if isinstance(s, Curve)),
-            environment=environment(self._plan.seed),
+            environment=_environment(order, self._plan.seed),
             stopped=stopped,
         )
         self._keep(order, Assessed(evidence, self._store.keep(evidence)))
@@ -231,3 +235,9 @@ class _Run:
     def _keep(self, order: Order, assessed: Assessed) -> None:
         self._done[order.spec.id.name] = assessed
         self._watch.ended(assessed)
+
+
+def _environment(order: Order, seed: int) -> Mapping[str, str]:
+    """With the profile, where one moved this check's budgets."""
+    moved = {} if order.profile == STANDARD else {"profile": order.profile}
+    return {**environment(seed), **moved}

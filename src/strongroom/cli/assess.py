@@ -7,21 +7,23 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from strongroom.assess.assessing import assess as run_required
-from strongroom.assess.assessing import required_by
+from strongroom.assess.assessing import required, required_by
 from strongroom.assess.formats import document, junit, reasons, sarif
 from strongroom.assess.home_store import HomeStore
+from strongroom.assess.orders import Order
+from strongroom.assess.profiles import estimate, profile_named
 from strongroom.assess.runner import Assessed, Plan
 from strongroom.assess.thresholds import figure
 from strongroom.cli.assess_progress import Bars
 from strongroom.cli.leave import ask_leave
 from strongroom.cli.listing import below, entry
 from strongroom.cli.options import HERE, HOME, ActorOption, FolderArgument, HomeOption, manifest_in
-from strongroom.cli.output import write_json
+from strongroom.cli.output import people, write_json
 from strongroom.domain.canonical import canonical
 from strongroom.domain.decision import Stage
 from strongroom.domain.errors import InputError
@@ -47,6 +49,14 @@ class Output(StrEnum):
     JUNIT = "junit"
 
 
+class Depth(StrEnum):
+    """The profiles of `profiles.yaml`."""
+
+    QUICK = "quick"
+    STANDARD = "standard"
+    DEEP = "deep"
+
+
 @app.command()
 def assess(
     folder: FolderArgument = HERE,
@@ -66,6 +76,9 @@ def assess(
         float | None,
         typer.Option("--time-limit", min=1, metavar="SECONDS", help="For each check."),
     ] = None,
+    profile: Annotated[
+        Depth, typer.Option("--profile", help="How hard checks try; quick cannot pass them.")
+    ] = Depth.STANDARD,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Run even what there is evidence of.")
     ] = False,
@@ -86,7 +99,10 @@ def assess(
     loaded, catalog = load_manifest(manifest_in(folder)), load_catalog()
     names = tuple(check or (required_by(to, loaded, catalog) if to else ()))
     cores = len(os.sched_getaffinity(0))
-    plan = Plan(seed=seed, jobs=jobs or cores, cores=cores, time_limit=time_limit, fresh=fresh)
+    limit = time_limit or profile_named(profile).time_limit
+    plan = Plan(seed=seed, jobs=jobs or cores, cores=cores, time_limit=limit, fresh=fresh)
+    if profile is Depth.DEEP:
+        _warn(profile, required(loaded, catalog, names), plan.jobs)
     with Home.open(home, create=True) as opened, Bars() as bars:
         ask_leave(opened, actor, Action.ASSESS, loaded, to)
         assessed = run_required(
@@ -97,11 +113,12 @@ def assess(
             now=opened.clock,
             watch=bars,
             names=names,
+            profile=profile,
         )
     system = loaded.system.system.name
     if write is not None:
-        _write(write, system, assessed)
-    _print(form, system, assessed)
+        _write(write, system, profile, assessed)
+    _print(form, system, profile, assessed)
     raise typer.Exit(EXIT[Outcome.worst(a.evidence.outcome for a in assessed)])
 
 
@@ -118,10 +135,30 @@ def show(assessed: Sequence[Assessed]) -> None:
         below([" · ".join(figure(m) for m in evidence.metrics[:MAX_FIGURES])], "dim")
 
 
-def _print(form: Output, system: str, assessed: Sequence[Assessed]) -> None:
+def _warn(profile: Depth, orders: Sequence[Order], jobs: int) -> None:
+    took = estimate(profile, orders, jobs)
+    people.print(
+        f"{profile}: about {minutes(took.usual)} for {len(orders)} checks on 10,000 rows, "
+        f"{minutes(took.at_most)} at the most",
+        soft_wrap=True,
+    )
+
+
+def minutes(seconds: float) -> str:
+    """`40 s`, `12 min` or `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _document(system: str, profile: Depth, assessed: Sequence[Assessed]) -> dict[str, Any]:
+    return {**document(system, assessed), "profile": profile.value}
+
+
+def _print(form: Output, system: str, profile: Depth, assessed: Sequence[Assessed]) -> None:
     match form:
         case Output.JSON:
-            write_json(document(system, assessed))
+            write_json(_document(system, profile, assessed))
         case Output.SARIF:
             sys.stdout.write(sarif(assessed, manifest=MANIFEST).decode() + "\n")
         case Output.JUNIT:
@@ -130,11 +167,11 @@ def _print(form: Output, system: str, assessed: Sequence[Assessed]) -> None:
             show(assessed)
 
 
-def _write(folder: Path, system: str, assessed: Sequence[Assessed]) -> None:
+def _write(folder: Path, system: str, profile: Depth, assessed: Sequence[Assessed]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot be made: {error.strerror}", where=str(folder)) from error
-    write_file(folder / "assess.json", canonical(document(system, assessed)))
+    write_file(folder / "assess.json", canonical(_document(system, profile, assessed)))
     write_file(folder / "assess.sarif", sarif(assessed, manifest=MANIFEST))
     write_file(folder / "assess.junit.xml", junit(system, assessed))
