@@ -27,6 +27,7 @@ from strongroom.domain.errors import InputError
 from strongroom.governance.problems import Problem, as_error
 from strongroom.governance.shape import validate
 from strongroom.governance.strict_yaml import MAX_BYTES, read_yaml
+from strongroom.guard.abuse.rules import AbuseRules
 from strongroom.guard.folding import folded
 from strongroom.guard.mcp.rules import McpRules
 from strongroom.guard.normalise import Limits
@@ -135,6 +136,8 @@ class PolicyFile(_Part):
     tools: ToolRules | None = None
     """What a model may call; without it every tool may be."""
     mcp: McpRules = McpRules()
+    abuse: AbuseRules = AbuseRules()
+    """What one user does over time; what is done about it stands under `actions`."""
     topics: dict[Kind, Annotated[tuple[Text, ...], Field(min_length=1, max_length=500)]] = Field(
         default_factory=dict, max_length=50
     )

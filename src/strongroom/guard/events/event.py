@@ -60,6 +60,8 @@ class Event:
     upstream: str = ""
     conversation: str = ""
     """A name that turns of one conversation share; says nothing else."""
+    user: str = ""
+    """A name that requests of one user share, where users are watched; says nothing else."""
     streamed: bool = False
     late: bool = False
     """Something was seen of which a part had left."""

@@ -77,6 +77,7 @@ class Gateway:
             await server.close()
         await asyncio.gather(*self._closing)
         await self.proxy.counters.close()
+        await self.proxy.watching.memory.close()
         await asyncio.sleep(0.05)  # sockets close a turn of the loop after they are told to
         self.proxy.workers.close()
         self.proxy.recorder.sink.close()

@@ -118,6 +118,8 @@ class Tenant(_Part):
     upstreams: Annotated[tuple[Name, ...], Field(min_length=1)]
     """In this order; the first that speaks the format and serves the model."""
     policy: Name = DEFAULT_POLICY
+    users: Literal["named", "required", "key"] = "named"
+    """Who is watched over time: whom a request names (`required`: or it is refused), or the key."""
     models: tuple[Text, ...] = ("*",)
     limits: Caps = Caps()
 

@@ -54,6 +54,8 @@ class Decided:
     """Length of all texts that were judged."""
     conversation: str = ""
     """A name that turns of one conversation share; says nothing else."""
+    user: str = ""
+    """A name that requests of one user share, where users are watched; says nothing else."""
     sealed: str = ""
     """The texts, where the policy wants them kept; see `guard/events/content.py`."""
 

@@ -50,6 +50,8 @@ class Verdict:
     micros: int
     changed: bool
     """Whether something was masked in its place."""
+    newest: tuple[Detection, ...] = ()
+    """Of the user's last message alone; in a request without any, of the last text."""
 
 
 class Memory:
@@ -118,7 +120,15 @@ def verdict_of(
         failures,
         sum(j.micros for j in judged),
         changed,
+        _newest(judged, sources),
     )
+
+
+def _newest(judged: Sequence[Judgement], sources: Sequence[Source]) -> tuple[Detection, ...]:
+    pairs = list(zip(judged, sources, strict=False))
+    own = [judgement for judgement, source in pairs if source is Source.USER]
+    last = own[-1:] or [judgement for judgement, _ in pairs[-1:]]
+    return last[0].detections if last else ()
 
 
 def _judge(

@@ -17,6 +17,7 @@ from typing import Any, Final
 import aiohttp
 
 from strongroom.domain.errors import InputError, LimitError, StoreError
+from strongroom.guard.abuse.memory import Who
 from strongroom.guard.gateway.asgi import (
     HeaderList,
     Receive,
@@ -38,6 +39,7 @@ from strongroom.guard.gateway.refusals import Family, Refusal, blocked, error_bo
 from strongroom.guard.gateway.routes import Route
 from strongroom.guard.gateway.tenants import Caller, Setup
 from strongroom.guard.gateway.upstreams import Server
+from strongroom.guard.gateway.watching import WATCHED, Watching, who_of
 from strongroom.guard.gateway.workers import Workers
 from strongroom.guard.records import Action, Grounds, Source, hardest
 from strongroom.guard.tokens.vault import Conversation, Vault
@@ -64,6 +66,8 @@ class Request:
     """Of the input's texts."""
     tokens: Conversation | None = None
     """Its pseudonyms, where the policy tokenises."""
+    who: Who | None = None
+    """Its user, where users are watched."""
 
     @property
     def grounds(self) -> Grounds:
@@ -95,6 +99,7 @@ class Proxy:
     workers: Workers
     memory: Memory
     vault: Vault
+    watching: Watching
     seconds: Callable[[], float]
     """Since the epoch."""
 
@@ -149,6 +154,8 @@ class Proxy:
                 await self.counters.settle(window, wrong)
             except CountersLost as error:  # the reservation stands: never too little is counted
                 log.warning("a reservation could not be settled: %s", error)
+        if request.who is not None and use.output:
+            await self.watching.spend(request.who, use.output)
 
     async def judge_input(self, request: Request) -> None:
         """Judge all texts of a request; record it. Raises Refusal if it is blocked."""
@@ -159,6 +166,12 @@ class Proxy:
         request.call.conversation = conversation_of(request.headers, request.call, seen)
         if guard.policy.has_tokens:
             request.tokens = self.vault.conversation(request.call.conversation)
+        watched = guard.policy.file.abuse.watch and request.route.name in WATCHED
+        if watched:
+            request.who = who_of(
+                request.headers, request.value or {}, request.call, request.setup.user_key
+            )
+            request.call.user = request.who.user
         content = self.recorder.fingerprint(request.call, texts).hex()
         work = lambda: judge_parts(  # noqa: E731 - done here or in a thread
             reading.parts, guard, self.memory, request.grounds
@@ -167,6 +180,11 @@ class Proxy:
         would = hardest((verdict.would, fate))
         fate = fate if guard.policy.enforce else min(fate, Action.FLAG, key=lambda a: a.rank)
         verdict = replace(verdict, action=hardest((verdict.action, fate)), would=would)
+        if request.who is not None:
+            tokens = tokens_in(request.chars)
+            verdict = await self.watching.added_to(
+                verdict, request.who, seen, tokens, guard.policy
+            )
         request.verdict = verdict
         self.recorder.record(request.call, "input", verdict, content, seen, reason=reason)
         if verdict.action is Action.BLOCK:

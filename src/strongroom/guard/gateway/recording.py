@@ -31,6 +31,8 @@ class Call:
     content_key: bytes | None = None
     """Seals texts that the policy wants kept."""
     conversation: str = ""
+    user: str = ""
+    """A digest of who asks, where users are watched."""
     model: str = ""
     upstream: str = ""
     streamed: bool = False
@@ -87,6 +89,7 @@ class Recorder:
                 content=content,
                 chars=sum(len(text) for _, text in texts),
                 conversation=call.conversation,
+                user=call.user,
                 sealed=_sealed(call, direction, texts),
             )
         )

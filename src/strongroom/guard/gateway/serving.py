@@ -17,21 +17,27 @@ from pathlib import Path
 import uvicorn
 
 from strongroom.domain.errors import StrongroomError
+from strongroom.guard.abuse.memory import LocalMemory, Memory
+from strongroom.guard.abuse.memory import OrLocal as OrLocalMemory
 from strongroom.guard.gateway.app import Gateway
 from strongroom.guard.gateway.config import GatewayFile, load_config
 from strongroom.guard.gateway.events import Both, FileSink, Sink
-from strongroom.guard.gateway.judging import Memory
+from strongroom.guard.gateway.judging import Memory as Judgements
 from strongroom.guard.gateway.limits import Counters, LocalCounters
 from strongroom.guard.gateway.limits_redis import OrLocal, RedisCounters
+from strongroom.guard.gateway.memory_redis import RedisMemory
+from strongroom.guard.gateway.pace_redis import OrLocalPace, RedisPace
 from strongroom.guard.gateway.patience import patient
 from strongroom.guard.gateway.proxy import Proxy
 from strongroom.guard.gateway.recording import Recorder
 from strongroom.guard.gateway.tally import Tally
 from strongroom.guard.gateway.telling import anchoring, telling
 from strongroom.guard.gateway.tenants import Setup, Verify, set_up, unsigned
+from strongroom.guard.gateway.watching import Watching
 from strongroom.guard.gateway.workers import Workers
 from strongroom.guard.signing import Vouching, read_file
 from strongroom.guard.tokens.vault import Vault
+from strongroom.guard.tools.pace import LocalPace, Pace
 from strongroom.keys.trust import TrustPolicy
 
 log = logging.getLogger(__name__)
@@ -56,6 +62,24 @@ def counters_of(file: GatewayFile) -> Counters:
     return OrLocal(shared, local) if file.shared.on_loss == "local" else shared
 
 
+def memory_of(file: GatewayFile) -> Memory:
+    """What users did, shared where limits are."""
+    local = LocalMemory()
+    if file.shared is None:
+        return local
+    shared = RedisMemory(file.shared.redis, file.shared.seconds)
+    return OrLocalMemory(shared, local) if file.shared.on_loss == "local" else shared
+
+
+def pace_of(file: GatewayFile, tenant: str) -> Pace:
+    """The pace of a tenant's tools, shared where limits are."""
+    local = LocalPace()
+    if file.shared is None:
+        return local
+    shared = RedisPace(file.shared.redis, tenant, file.shared.seconds)
+    return OrLocalPace(shared, local) if file.shared.on_loss == "local" else shared
+
+
 def gateway_of(
     setup: Setup, folder: Path, workers: Workers, counters: Counters, *sinks: Sink
 ) -> Gateway:
@@ -74,7 +98,8 @@ def gateway_of(
         setup.token_key, time.time, seconds=setup.file.tokens.seconds,
         conversations=setup.file.tokens.conversations,
     )  # fmt: skip
-    proxy = Proxy(recorder, counters, workers, Memory(), vault, time.time)
+    watching = Watching(memory_of(setup.file), time.time)
+    proxy = Proxy(recorder, counters, workers, Judgements(), vault, watching, time.time)
     return Gateway(setup, proxy, tally, today, lambda: f"sr_{secrets.token_hex(12)}")
 
 
@@ -117,9 +142,25 @@ class Server(uvicorn.Server):
         log.warning("reloaded")
 
 
-def prepare(path: Path, workers: Workers, *, verify: Verify = unsigned) -> Setup:
-    """All that a configuration means. Raises what is wrong with it."""
+def prepare(
+    path: Path,
+    workers: Workers,
+    *,
+    verify: Verify = unsigned,
+    paces: dict[str, Pace] | None = None,
+) -> Setup:
+    """All that a configuration means. Raises what is wrong with it.
+
+    `paces`: what tools were called so far, by tenant, which a reload keeps.
+    """
     file = load_config(path)
+    known = paces if paces is not None else {}
+
+    def pace_for(tenant: str) -> Pace:
+        if tenant not in known:
+            known[tenant] = pace_of(file, tenant)
+        return known[tenant]
+
     if file.signed is not None:
         trust = path.parent / file.signed.trust
         policy = TrustPolicy.parse(read_file(trust), where=str(trust))
@@ -131,6 +172,7 @@ def prepare(path: Path, workers: Workers, *, verify: Verify = unsigned) -> Setup
         environ=os.environ,
         verify=verify,
         run_for=workers.run_for,
+        pace_for=pace_for,
     )
 
 
@@ -161,7 +203,8 @@ def server_of(path: Path, setup: Setup, workers: Workers, *, verify: Verify = un
         ssl_ca_certs=str(folder / tls.client_ca) if tls and tls.client_ca else None,
         ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca else ssl.CERT_NONE,
     )
-    return Server(config, gateway, lambda: prepare(path, workers, verify=verify))
+    paces = {c.name: c.warden.pace for c, _ in setup.callers.values() if c.warden is not None}
+    return Server(config, gateway, lambda: prepare(path, workers, verify=verify, paces=paces))
 
 
 def serve(path: Path, setup: Setup, workers: Workers, *, verify: Verify = unsigned) -> None:

@@ -28,6 +28,7 @@ from strongroom.guard.gateway.upstreams import Server
 from strongroom.guard.policy import ModelUse, Policy, default_policy, read_policy
 from strongroom.guard.records import Detector, Grounds
 from strongroom.guard.tools.judge import Warden
+from strongroom.guard.tools.pace import LocalPace, Pace
 
 MAX_POLICY: Final = 512 * 1024
 
@@ -72,6 +73,8 @@ class Setup:
     """Seals texts that a policy wants kept."""
     token_key: bytes = b""
     """Pseudonyms come from it."""
+    user_key: bytes = b""
+    """Names of users are hashed with it; the same for gateways that have one `hmac_key`."""
 
     def caller(self, headers: Headers, today: date) -> Caller:
         """Who asks. Raises Refusal."""
@@ -109,6 +112,7 @@ def set_up(
     environ: Mapping[str, str],
     verify: Verify = unsigned,
     run_for: Callable[[Policy], Run] = lambda _: here,
+    pace_for: Callable[[str], Pace] = lambda _: LocalPace(),
     detectors: Callable[[ModelUse], tuple[tuple[Detector, ...], tuple[str, ...]]] | None = None,
 ) -> Setup:
     """Read policies, keys and certificates. Raises what is wrong with the first that is broken."""
@@ -133,14 +137,15 @@ def set_up(
             own_file.canaries, hosts=own_file.hosts, labels=own_file.labels,
             topics=own_file.topic_words,
         )  # fmt: skip
-        warden = Warden(own_file.tools) if own_file.tools else None
+        warden = Warden(own_file.tools, pace_for(name)) if own_file.tools else None
         for key in tenant.keys:
             caller = Caller(name, key.name, tenant, guard, grounds, warden)
             callers[key.sha256] = (caller, key.until)
-    hmac_key = os.urandom(32)
+    hmac_key, user_key = os.urandom(32), b""
     if file.record and file.record.hmac_key:
         secret = secret_of(file.record.hmac_key, folder, environ, "record.hmac_key")
         hmac_key = hashlib.sha256(secret.encode()).digest()
+        user_key = hashlib.sha256(b"users\0" + secret.encode()).digest()
     token_key = os.urandom(32)
     if file.tokens.key:
         where = "tokens.key"
@@ -150,7 +155,7 @@ def set_up(
         for name, policy in policies.items():
             if policy.file.content == "sealed":
                 raise InputError("needs `record.content_key`", where=f"policies.{name}: content")
-    return Setup(file, callers, servers, hmac_key, tuple(notes), sealing_key, token_key)
+    return Setup(file, callers, servers, hmac_key, tuple(notes), sealing_key, token_key, user_key)
 
 
 def _content_key(file: GatewayFile, folder: Path, environ: Mapping[str, str]) -> bytes | None:

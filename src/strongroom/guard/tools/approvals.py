@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from strongroom.domain.errors import InputError
+from strongroom.guard.tools.pace import LocalPace, Pace
 from strongroom.guard.tools.turns import Call
 from strongroom.keys.keypair import PublicKey
 
@@ -40,22 +41,20 @@ def approve(call: Call, signer: Signs, *, nonce: str, until: float) -> str:
 class Approvals:
     """Knows who approves, and which approvals were used."""
 
-    def __init__(self, approvers: Iterable[str]) -> None:
-        """Public keys in PEM. Raises InputError."""
+    def __init__(self, approvers: Iterable[str], pace: Pace | None = None) -> None:
+        """Public keys in PEM; who remembers what was used. Raises InputError."""
         self._keys = tuple(PublicKey.parse_pem(pem) for pem in approvers)
-        self._spent: dict[str, float] = {}
+        self._pace = pace or LocalPace()
 
     def use(self, call: Call, tokens: Sequence[str], now: float) -> bool:
-        """Whether one of the tokens approves this call; that one is spent."""
-        self._spent = {nonce: until for nonce, until in self._spent.items() if until > now}
+        """Whether one of the tokens approves this call; that one is spent. Raises PaceLost."""
         for token in tokens[:8]:
             found = self._read(token)
             if found is None:
                 continue
             digest, nonce, until = found
-            fresh = now < until <= now + MAX_AHEAD and nonce not in self._spent
-            if fresh and digest == call.digest:
-                self._spent[nonce] = until
+            fits = now < until <= now + MAX_AHEAD and digest == call.digest
+            if fits and self._pace.spend(nonce, until, now):
                 return True
         return False
 

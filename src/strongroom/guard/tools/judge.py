@@ -3,7 +3,7 @@
 1. Is the tool allowed, and was it agreed on?
 2. Are its arguments of the form that they must have?
 3. May their values come from where they come from?
-4. How often, how much, how fast?
+4. How often, how much; how fast, over all conversations?
 5. Did a person approve it?
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from strongroom.guard.tools.approvals import Approvals
 from strongroom.guard.tools.flow import agreed, grounded, origin_of
-from strongroom.guard.tools.pace import Pace
+from strongroom.guard.tools.pace import LocalPace, Pace, PaceLost, too_fast
 from strongroom.guard.tools.rules import ArgumentRule, ToolRule, ToolRules
 from strongroom.guard.tools.turns import Call, Objection, Turn
 from strongroom.guard.tools.values import account_of, amount_of, equal
@@ -24,30 +24,42 @@ from strongroom.guard.tools.values import account_of, amount_of, equal
 class Warden:
     """The rules, and what must be remembered between conversations: pace and used approvals."""
 
-    def __init__(self, rules: ToolRules) -> None:
+    def __init__(self, rules: ToolRules, pace: Pace | None = None) -> None:
         """Raises InputError for an approver's key that is none."""
         self.rules = rules
-        self.pace = Pace()
-        self._approvals = Approvals(rules.approvers)
+        self.pace = pace or LocalPace()
+        self._approvals = Approvals(rules.approvers, self.pace)
 
     def judge(
         self, call: Call, before: Sequence[Turn], now: float, tokens: Sequence[str] = ()
     ) -> tuple[Objection, ...]:
         """All that speaks against a call; none: it may be made, and counts from now on."""
-        found = tuple(objections(call, before, self.rules, self.pace, now))
+        try:
+            return self._judge(call, before, now, tokens)
+        except PaceLost:
+            what = "what was called before is not known now"
+            return (Objection("tool.velocity", call.tool, what),)
+
+    def _judge(
+        self, call: Call, before: Sequence[Turn], now: float, tokens: Sequence[str]
+    ) -> tuple[Objection, ...]:
+        rule = self.rules.allow.get(call.tool)
+        limits = rule.velocity if rule else ()
+        found = list(objections(call, before, self.rules))
+        if limits:
+            longest = max(limit.seconds for limit in limits)
+            made = self.pace.since(call.tool, now - longest)
+            found += too_fast(call, limits, made, now)
         if found:
-            return found
+            return tuple(found)
         if _needs_approval(call, self.rules) and not self._approvals.use(call, tokens, now):
             what = f"a person must approve this call: {call.digest}"
             return (Objection("tool.approval", call.tool, what),)
-        self.pace.add(call, now)
-        return ()
+        return self.pace.take(call, limits, now) if limits else ()
 
 
-def objections(
-    call: Call, before: Sequence[Turn], rules: ToolRules, pace: Pace, now: float
-) -> Iterator[Objection]:
-    """All that speaks against a call, but for its approval."""
+def objections(call: Call, before: Sequence[Turn], rules: ToolRules) -> Iterator[Objection]:
+    """All that speaks against a call in itself: not its pace, nor its approval."""
     rule = rules.allow.get(call.tool)
     if rule is None and rules.unknown == "refuse":
         yield Objection("tool.unknown", call.tool, "no tool that the policy allows")
@@ -60,15 +72,6 @@ def objections(
             yield Objection("tool.plan", call.tool, what)
     yield from _arguments(call, rule, before, rules)
     yield from _counts(call, rule, before, rules)
-    for limit in rule.velocity:
-        calls, total = pace.since(call.tool, now - limit.seconds, limit.argument)
-        amount = amount_of(call.arguments.get(limit.argument)) if limit.argument else None
-        if limit.calls is not None and calls >= limit.calls:
-            what = f"more than {limit.calls} calls within {limit.seconds:g} s"
-            yield Objection("tool.velocity", call.tool, what)
-        if limit.sum is not None and (amount is None or total + amount > limit.sum):
-            what = f"more than {limit.sum:g} within {limit.seconds:g} s"
-            yield Objection("tool.velocity", call.tool, what, limit.argument or "")
 
 
 def _arguments(
