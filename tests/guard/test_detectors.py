@@ -275,6 +275,7 @@ def test_words_are_no_bic(see) -> None:
     """BUSINESS and PAYMENTS have the form of one."""
     assert see("pii.bank_accounts", "BUSINESS PAYMENTS ACCOUNTS STANDARD") == []
     assert [d.kind for d in see("pii.bank_accounts", "BIC: UBSWCHZH80A")] == ["pii.bic"]
+    assert [d.kind for d in see("pii.bank_accounts", "Our BIC is DEUTDEFF.")] == ["pii.bic"]
 
 
 @pytest.mark.parametrize(

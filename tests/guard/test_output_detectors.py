@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 
@@ -20,6 +21,20 @@ def test_every_rule_hits_and_misses_what_it_says(see, rule) -> None:
 
     assert all(rule["name"] in rules(text) for text in rule["hit"])
     assert not [text for text in rule["miss"] if rule["name"] in rules(text)]
+
+
+@pytest.mark.parametrize("rule", rule_table(), ids=lambda r: r["name"])
+def test_a_rule_is_asked_however_its_words_are_spelled(see, rule) -> None:
+    pattern = re.compile(rule["pattern"], re.IGNORECASE)
+    for text in rule["hit"]:
+        for spelled in (
+            text.upper(),
+            text.swapcase(),
+            text.replace(" ", "\t"),
+            f"\u200b{text}\u00a0",
+        ):
+            found = {d.facts["rule"] for d in see("unsafe.code", spelled, "output")}
+            assert rule["name"] in found or not pattern.search(spelled)
 
 
 def test_code_is_looked_for_in_outputs_only_and_in_their_disguises(see) -> None:

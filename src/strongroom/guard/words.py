@@ -77,7 +77,7 @@ def disguises_in(text: str) -> Mapping[str, int]:
     table = _disguises()
     letters = text.encode("ascii", "replace").translate(_LETTERS)
     hits = table.keys() & set(letters.split())
-    return Counter(name for hit in hits for name in table[hit])
+    return Counter() if not hits else Counter(name for hit in hits for name in table[hit])
 
 
 def known(words: Iterable[str]) -> int:

@@ -9,9 +9,14 @@ from strongroom.guard.folding import folded
 from strongroom.guard.records import Detection, View
 
 
+def folded_phrases(phrases: Iterable[str]) -> list[str]:
+    """The phrases as they stand in folded text, the longest first."""
+    return sorted({folded(p).strip() for p in phrases} - {""}, key=len, reverse=True)
+
+
 def phrase_pattern(phrases: Iterable[str]) -> re.Pattern[str]:
     """Any of the phrases, for folded text. Scripts without spaces have no ends of words."""
-    options = sorted({folded(p).strip() for p in phrases} - {""}, key=len, reverse=True)
+    options = folded_phrases(phrases)
     if not options:
         return re.compile(r"(?!)")
     return re.compile(rf"(?<![a-z0-9])(?:{'|'.join(map(re.escape, options))})(?![a-z0-9])")

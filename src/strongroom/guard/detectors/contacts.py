@@ -47,7 +47,7 @@ def forms() -> tuple[Form, ...]:
             0.95,
             0.95,
         ),
-        Form("pii.phone", _international(), anything, 0.9, 0.95, _HINTS, (b"d",)),
+        Form("pii.phone", _international(), anything, 0.9, 0.95, _HINTS, (b"+d",)),
         Form(
             "pii.phone",
             re.compile(r"(?<![0-9A-Za-z])\([0-9]{3}\) ?[0-9]{3}[-. ][0-9]{4}(?![0-9A-Za-z])"),

@@ -18,6 +18,7 @@ from importlib import resources
 from typing import Any, Final
 
 from strongroom.guard.records import Detection, Message, Source
+from strongroom.guard.triggers import Triggers
 
 MAX_FOUND: Final = 50
 """Of one rule in one reading."""
@@ -38,6 +39,8 @@ class UnsafeCode:
     """See the module."""
 
     rules: tuple[Rule, ...]
+    needs: Triggers
+    """One group a rule: a pattern takes long to find nothing."""
     name: str = "unsafe.code"
     version: int = 1
     kinds: tuple[str, ...] = ("unsafe.sql", "unsafe.shell", "unsafe.code")
@@ -48,7 +51,7 @@ class UnsafeCode:
             return
         seen: set[tuple[str, int, int]] = set()
         for view in message.views:
-            for rule in self.rules:
+            for rule in (self.rules[n] for n in sorted(self.needs.groups(view.folded))):
                 for count, match in enumerate(rule.pattern.finditer(view.text)):
                     if count >= MAX_FOUND:
                         break
@@ -75,4 +78,4 @@ def load() -> UnsafeCode:
         Rule(r["name"], r["kind"], r["score"], re.compile(r["pattern"], re.IGNORECASE))
         for r in rule_table()
     )
-    return UnsafeCode(tuple(rules))
+    return UnsafeCode(tuple(rules), Triggers(r["needs"] for r in rule_table()))

@@ -20,10 +20,10 @@ BEFORE: Final = 48
 """Characters before a value in which a word says what it is."""
 NEVER: Final = r"[^\s\S]"
 """Matches nothing."""
-DIGITS: Final = frozenset(b"d")
 MAX_FOUND: Final = 6_000
 """Values of one form in one reading; more than a driver takes, so a flood is no hiding place."""
-SHAPE: Final = Shape({"d": digits, "a": ascii_letters, "-": "-", ".": ".", " ": " "})
+SHAPE: Final = Shape({"d": digits, "a": ascii_letters, "-": "-", ".": ".", " ": " ", "+": "+"})
+_ONLY_DIGITS: Final = bytes(code if code == ord("d") else 32 for code in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,8 @@ class Forms:
         """A form that is nothing alone needs one of its words in the text."""
         self.all = tuple(forms)
         self.hints = tuple(hint_pattern(form.hints) for form in self.all)
+        self._needs = _by_digits({need for form in self.all for need in form.needs})
+        self._all_need = all(form.needs for form in self.all)
         self._unnamed = frozenset(n for n, form in enumerate(self.all) if form.alone > 0)
         self._named = Triggers(
             [] if form.alone > 0 else {folded(hint).split("_")[0] for hint in form.hints}
@@ -68,12 +70,26 @@ class Forms:
     def in_view(self, view: View) -> Iterator[tuple[Form, re.Pattern[str]]]:
         """The forms that a reading could hold, and the words that name each."""
         shape = SHAPE.of(view.text)
-        if DIGITS.isdisjoint(shape) and all(form.needs for form in self.all):
+        there: set[bytes] = set()
+        for run, needs in self._needs:
+            if run not in shape:
+                break
+            there.update(need for need in needs if need in shape)
+        if not there and self._all_need:
             return
         for number in sorted(self._unnamed | self._named.groups(view.folded)):
-            needs = self.all[number].needs
-            if not needs or any(need in shape for need in needs):
+            wanted = self.all[number].needs
+            if not wanted or not there.isdisjoint(wanted):
                 yield self.all[number], self.hints[number]
+
+
+def _by_digits(needs: set[bytes]) -> tuple[tuple[bytes, tuple[bytes, ...]], ...]:
+    """Shapes by their longest run of digits, the shortest first: without it, none stands there."""
+    runs = {need: max(need.translate(_ONLY_DIGITS).split(), key=len, default=b"") for need in needs}
+    return tuple(
+        (run, tuple(sorted(need for need in needs if runs[need] == run)))
+        for run in sorted(set(runs.values()), key=len)
+    )
 
 
 def find(detector: str, message: Message, forms: Forms) -> Iterator[Detection]:
