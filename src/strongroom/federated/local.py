@@ -1,18 +1,25 @@
-"""All parties of an aggregation in one process: to try a plan out, and to show that sums are exact.
+"""A whole federation in one process: to try a plan out, and to show that sums are exact.
 
 Sockets and processes are `coordinator` and `bank`; the engines are the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from strongroom.federated.aggregation import Aggregation, Answer, Total
-from strongroom.federated.fixed import Words
+from strongroom.federated.fixed import Words, decode, encode
 from strongroom.federated.member import Member, Step
 from strongroom.federated.messages import Terms
+from strongroom.federated.models import Model
+from strongroom.federated.plan import Plan
 from strongroom.federated.shamir import Entropy
+from strongroom.federated.tasks import Finished, Outcome, Singles, Summed
+from strongroom.federated.training import training
+from strongroom.federated.worker import Worker
 from strongroom.keys.keypair import Signer
 
 
@@ -47,3 +54,28 @@ def answer_of(member: Member, step: Step, question: Any, vector: Words) -> Answe
     if step is Step.AGREE:
         return member.agree(question)
     return member.unmask(question)
+
+
+def train(
+    plan: Plan, workers: Mapping[str, Worker], watch: Callable[[Finished], None] | None = None
+) -> Model:
+    """Train among these banks, adding fixed-point words up without masks: the same sums."""
+    conversation = training(plan)
+    outcome: Outcome | None = None
+    while True:
+        try:
+            said = conversation.send(outcome)
+        except StopIteration as stop:
+            model: Model = stop.value
+            return model
+        if isinstance(said, Finished):
+            outcome = None
+            if watch is not None:
+                watch(said)
+            continue
+        words = {name: encode(worker.answer(said)) for name, worker in workers.items()}
+        if plan.aggregation.rule == "secure":
+            total: Words = np.sum(list(words.values()), axis=0, dtype=np.uint64)
+            outcome = Summed(decode(total), tuple(sorted(words)))
+        else:
+            outcome = Singles({name: decode(one) for name, one in words.items()})
