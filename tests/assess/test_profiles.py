@@ -19,7 +19,6 @@ from strongroom.domain.errors import InputError
 from strongroom.domain.outcome import Outcome
 from strongroom.governance.catalog import load_catalog
 
-
 PLANS = ("quick", "standard", "deep")
 
 

@@ -49,3 +49,10 @@ def complain(error: StrongroomError) -> None:
     people.print(message, soft_wrap=True)
     if error.fix:
         people.print(Text.assemble(("  try: ", "bold"), error.fix), soft_wrap=True)
+
+
+def minutes(seconds: float) -> str:
+    """`40 s`, `12 min` or `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
