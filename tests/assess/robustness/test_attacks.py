@@ -9,9 +9,11 @@ from strongroom.assess.attacks.attack import Attack, Budget, candidates
 from strongroom.assess.attacks.constraints import space_of
 from strongroom.assess.attacks.evasion import evade
 from strongroom.assess.attacks.genetic import evolve
+from strongroom.assess.attacks.gradient import descend
 from strongroom.assess.attacks.label_only import decide
 from strongroom.assess.attacks.transfer import transfer
 from strongroom.assess.attacks.validator import breaches
+from strongroom.assess.nets.slopes import Slopes
 from strongroom.domain.errors import InputError
 from strongroom.governance.manifest import Feature
 from strongroom.governance.relations import parse_relation
@@ -43,6 +45,13 @@ def risk(rows):
     return 1 / (1 + np.exp(-(rows[:, 2] - 30 + 20 * rows[:, 3]) / 10))
 
 
+def slope(rows):
+    """The gradient of the log odds of `risk`."""
+    numbers = np.zeros(rows.shape)
+    numbers[:, 2], numbers[:, 3] = 0.1, 2.0
+    return Slopes(numbers, {})
+
+
 def attack_of(score=risk, **budget) -> Attack:
     space = space_of(FEATURES, "payer", levels={}, reach={}, ties=TIES, one_hot=GROUPS)
     return Attack(score, THRESHOLD, space, candidates(space.columns, CALM, 8), Budget(**budget))
@@ -56,6 +65,9 @@ def fit(x, labels):
 
 
 METHODS = {
+    "gradient": lambda attack, rows, **how: descend(
+        attack, slope, rows, np.random.default_rng(1), **how
+    ),
     "greedy": evade,
     "genetic": lambda attack, rows, **how: evolve(attack, rows, np.random.default_rng(1), **how),
     "label_only": lambda attack, rows, **how: decide(

@@ -28,7 +28,7 @@ from strongroom.assess.attacks.constraints import Column, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
-class _Moves:
+class Moves:
     """Every single-column move of a batch: (n, moves) values, NaN where a row cannot make it."""
 
     column: Ints
@@ -106,7 +106,7 @@ def _evade_batch(attack: Attack, origin: Floats, stop: Callable[[], bool]) -> Ev
         return found
     found.scores[:] = checked_scores(attack.score, origin)
     found.evaded[:] = found.scores < attack.threshold
-    moves = _moves(attack.space.columns, attack.grids, origin)
+    moves = moves_of(attack.space.columns, attack.grids, origin)
     states = _States(
         owner=np.arange(n),
         values=origin.copy(),
@@ -132,7 +132,7 @@ def _evade_batch(attack: Attack, origin: Floats, stop: Callable[[], bool]) -> Ev
     return found
 
 
-def _moves(columns: Sequence[Column], grids: Sequence[Floats], origin: Floats) -> _Moves:
+def moves_of(columns: Sequence[Column], grids: Sequence[Floats], origin: Floats) -> Moves:
     """Project each column's grid for each row; drop what equals the row or the move before."""
     owners, values = [np.empty(0, dtype=np.int64)], [np.empty((len(origin), 0))]
     for position, (column, grid) in enumerate(zip(columns, grids, strict=True)):
@@ -149,11 +149,11 @@ def _moves(columns: Sequence[Column], grids: Sequence[Floats], origin: Floats) -
         owners.append(np.full(value.shape[1], position))
     column_of = np.concatenate(owners)
     marks = np.random.default_rng(0).integers(1, 2**64 - 1, len(column_of), dtype=np.uint64)
-    return _Moves(column_of, np.concatenate(values, axis=1), marks)
+    return Moves(column_of, np.concatenate(values, axis=1), marks)
 
 
 def _expand(
-    attack: Attack, origin: Floats, states: _States, moves: _Moves, queries: Ints
+    attack: Attack, origin: Floats, states: _States, moves: Moves, queries: Ints
 ) -> tuple[_States, NDArray[np.bool_]]:
     """Every feasible next state within budget, unscored, and which rows were tried completely."""
     space, budget = attack.space, attack.budget

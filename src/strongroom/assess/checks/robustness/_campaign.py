@@ -15,15 +15,18 @@ from strongroom.assess.attacks.attack import Attack, Budget, Evasion, Score
 from strongroom.assess.attacks.constraints import Bools, Floats, Ints
 from strongroom.assess.attacks.evasion import evade
 from strongroom.assess.attacks.genetic import evolve
+from strongroom.assess.attacks.gradient import descend
 from strongroom.assess.attacks.label_only import decide
 from strongroom.assess.attacks.transfer import transfer
 from strongroom.assess.case import Case
 from strongroom.assess.checks.robustness._ground import EvasionSettings, Ground
+from strongroom.domain.errors import InputError
 from strongroom.governance.manifest import Attacker, Profile
 
-Method = Literal["greedy", "genetic", "label_only", "transfer"]
-METHODS: Final[tuple[Method, ...]] = ("greedy", "genetic", "label_only", "transfer")
+Method = Literal["gradient", "greedy", "genetic", "label_only", "transfer"]
+METHODS: Final[tuple[Method, ...]] = ("gradient", "greedy", "genetic", "label_only", "transfer")
 KNOWS: Final[dict[Method, str]] = {
+    "gradient": "the net itself",
     "greedy": "scores",
     "genetic": "scores",
     "label_only": "decisions",
@@ -38,8 +41,8 @@ _SURROGATE: Final = retrain.Recipe(
 class AttackSettings(EvasionSettings):
     """Who attacks, how, and with what budget; the manifest's `attackers` go before."""
 
-    methods: tuple[Method, ...] = Field(default=METHODS, min_length=1)
-    """Attacks to run."""
+    methods: tuple[Method, ...] | None = Field(default=None, min_length=1)
+    """Attacks to run; by default all, `gradient` on models that have gradients only."""
     max_changes: int = Field(default=2, ge=0, le=20)
     """Columns that may be changed in one row; 0 is an attacker who can only send it again."""
     max_rows: int = Field(default=200, ge=1)
@@ -93,6 +96,19 @@ def budget_of(declared: Attacker | None, settings: AttackSettings) -> Budget:
     return Budget(changes, np.inf if cost is None else cost, queries, settings.beam)
 
 
+def methods_of(case: Case, settings: AttackSettings) -> tuple[Method, ...]:
+    """Attacks that fit the model. Raises InputError where one was asked for that does not."""
+    if case.scorer.slope is not None:
+        return settings.methods or METHODS
+    if settings.methods and "gradient" in settings.methods:
+        raise InputError(
+            f"a gradient attack on a model of the family {case.scorer.family}, which gives none",
+            where="settings.robustness.evasion_attacks.methods",
+            fix="leave it out, or hand in the net as safetensors",
+        )
+    return settings.methods or tuple(m for m in METHODS if m != "gradient")
+
+
 def run(
     case: Case,
     profile: Profile,
@@ -104,18 +120,19 @@ def run(
     """Run every method; each has its part of `seconds`, and what is left of the parts before."""
     budget = budget_of(case.schema.attackers.get(profile), settings)
     attack = ground.attack(profile, budget, None, settings)
+    methods = methods_of(case, settings)
     found: dict[Method, Evasion] = {}
     late: list[Method] = []
     began = clock()
-    for done, method in enumerate(settings.methods, start=1):
-        until = began + seconds * done / len(settings.methods)
+    for done, method in enumerate(methods, start=1):
+        until = began + seconds * done / len(methods)
         stop = partial(_past, clock, until)
         made = _attack(method, case, attack, ground, f"{profile}/{method}", stop)
         if made.finished.all():
             found[method] = made
         else:
             late.append(method)
-        case.progress(done, len(settings.methods))
+        case.progress(done, len(methods))
     return Campaign(attack, found, tuple(late))
 
 
@@ -133,6 +150,8 @@ def _attack(
 ) -> Evasion:
     rng = case.rng(f"robustness.evasion_attacks/{name}")
     rows = ground.attacked
+    if method == "gradient" and case.scorer.slope is not None:
+        return descend(attack, case.scorer.slope, rows, rng, stop=stop)
     if method == "greedy":
         return evade(attack, rows, stop=stop)
     if method == "genetic":

@@ -3,11 +3,11 @@
 **Threat.** Somebody who may set some columns of a row tries until it is no longer flagged. One
 method may miss what another finds, so several are run (ATLAS AML.T0015, AML.T0043).
 
-**Method.** The same detected rows of label 1 are attacked four times under the profile's budget
+**Method.** The same detected rows of label 1 are attacked several times under the profile's budget
 (`attackers` in the manifest): a greedy beam search and a genetic search, which see scores; a walk
-by decisions alone; and transfer from a surrogate trained on decisions. Each adversarial row is
-checked again by code that shares nothing with the attacks. Each attack has a query and a time
-budget.
+by decisions alone; transfer from a surrogate trained on decisions; and of nets, a descent by their
+gradients, for an insider or a thief who has the file. Each adversarial row is checked again by code
+that shares nothing with the attacks. Each attack has a query and a time budget.
 
 **Figures.** `success[payer,genetic]`: share of the attacked rows that this attack brought through;
 `success[payer]`: by any of them; `queries_per_row[payer,genetic]`: median rows scored. All are
