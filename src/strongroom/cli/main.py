@@ -43,6 +43,7 @@ VERBS: Final = {
     "bom": "Write the AI bill of materials, as CycloneDX or SPDX.",
     "diff": "Say what changed between two versions, in words.",
     "report": "Write the audit bundle or the engineer's passport.",
+    "federate": "Train a fraud model with other banks, each row at home.",
     "guard": "Judge what goes into a language model and comes out: allow, flag, mask, block.",
     "tidy": "List or delete objects that nothing refers to: killed runs leave them.",
     "ledger": "Inspect and verify the transparency log.",

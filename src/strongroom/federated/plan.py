@@ -80,6 +80,8 @@ class PrivacyPlan(_Part):
 class TimePlan(_Part):
     """Seconds; who takes longer is out of the round."""
 
+    gather: float = Field(default=60.0, gt=0, le=86_400)
+    """For all banks to call, before the first round; then it begins with those that did."""
     work: float = Field(default=300.0, gt=0, le=86_400)
     """To compute a vector."""
     phase: float = Field(default=30.0, gt=0, le=3600)
