@@ -1,7 +1,11 @@
-"""Fine-tunes MiniLM on examples (JSON lines) with two questions, resumable; then export_encoder.py.
+"""Fine-tunes MiniLM with two questions, resumable; then export_encoder.py.
 
 Runs in an environment of its own (requirements.txt beside it): the product never imports torch.
-Usage: train_encoder.py EXAMPLES.jsonl FOLDER [--steps N] [--minutes M]
+Usage: train_encoder.py EXAMPLES.jsonl FOLDER [--start MODEL.pt] [--steps N] [--minutes M]
+It learns from FOLDER/chosen.jsonl, which choose.py makes of the examples where it is not there.
+
+Workers are processes of one thread that average their gradients: on a busy machine threads would
+wait for each other at every matrix, processes only once a step.
 """
 
 from __future__ import annotations
@@ -10,68 +14,26 @@ import argparse
 import json
 import random
 import time
-from collections import defaultdict
 from pathlib import Path
 
 import torch
-from encoder import Judge, base_folder, encode
+from choose import choose
+from encoder import Judge, base_folder
+from torch import distributed
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 SEED = 7
-TOKENS = 1024  # in a batch
-LONGEST = 72  # tokens of a training text
-CAP = 450  # texts of one origin, so that no corpus drowns the others
-CAPS = {
-    "&": 2600,
-    "slabs_train": 8000,
-    "neuralchemy_train": 2500,
-    "salted": 2500,
-    "clinc150_train": 1000,
-    "chat.turn": 1200,
-    "python_docstrings": 900,
-    "terse": 700,
-    "sabotage": 700,
-    "data.manipulate": 700,
-    "banking77_train": 700,
-    "bipia_context_table_train": 500,
-    "gpteacher_roleplay": 700,
-    "awesome_chatgpt_prompts_2026-03-18": 400,
-    "yanis_half_train": 600,
-    "deepset_train": 600,
-    "multijail": 500,
-    "cse_frr_en": 200,
-    "cse_frr_multilingual": 250,
-    "gpteacher_toolformer": 300,
-}
-DOCUMENTS = 450  # of each kind of document, with and without an order in it
-REPEATS = {"deepset_train": 2, "bipia_attack_train": 3}
-MASKED = 0.12  # share of tokens hidden in every second batch: wording must not be learnt by heart
+CHOSEN = "chosen.jsonl"
+TOKENS = 1024  # in a batch of one worker
+MASKED = 0.08  # share of tokens hidden in every second batch: wording must not be learnt by heart
 MASK_ID = 103
 RATE = 1.2e-4
 HEAD_RATE = 1e-3
-WARM = 0.05
+WARM = 40  # steps
 FROZEN = ("embeddings", "layer.0.", "layer.1.")  # also a quarter of the work
 
 
-def chosen(path: Path) -> list[dict]:
-    """A balanced sample of the examples, the same for the same file."""
-    groups = defaultdict(list)
-    for line in path.open(encoding="utf-8"):
-        row = json.loads(line)
-        if (row["user"], row["data"]) != (None, None):
-            origin = row["origin"]
-            groups["&" if "&" in origin else origin.split("+")[0].rstrip("~")].append(row)
-    rng = random.Random(SEED)  # noqa: S311
-    rows = []
-    for origin, members in sorted(groups.items()):
-        cap = CAPS.get(origin, DOCUMENTS if origin.startswith("doc.") else CAP)
-        kept = rng.sample(members, min(cap, len(members)))
-        rows += kept * REPEATS.get(origin, 1)
-    rng.shuffle(rows)
-    return rows
-
-
-def batches(rows: list[dict], epoch: int):
+def batches(rows: list[dict], epoch: int) -> list[list[dict]]:
     """Texts of like length together, so many tokens at a time, in random order."""
     rng = random.Random(SEED + epoch)  # noqa: S311
     order = sorted(range(len(rows)), key=lambda at: (len(rows[at]["tokens"]), rng.random()))
@@ -109,15 +71,18 @@ def arguments() -> argparse.Namespace:
     args = argparse.ArgumentParser(description=__doc__)
     args.add_argument("examples", type=Path)
     args.add_argument("folder", type=Path)
-    args.add_argument("--steps", type=int, default=6000)
+    args.add_argument("--start", type=Path, help="weights of an earlier run, instead of the base's")
+    args.add_argument("--steps", type=int, default=5000)
     args.add_argument("--minutes", type=float, default=600.0)
-    args.add_argument("--threads", type=int, default=2)
+    args.add_argument("--workers", type=int, default=2)
     return args.parse_args()
 
 
-def made() -> tuple[Judge, torch.optim.AdamW]:
+def made(start: Path | None) -> tuple[Judge, torch.optim.AdamW]:
     """The model with its lower part frozen, and an optimizer for the rest."""
     model = Judge(base_folder())
+    if start:
+        model.load_state_dict(torch.load(start, weights_only=True))
     for name, weight in model.named_parameters():
         weight.requires_grad = not any(part in name for part in FROZEN)
     body = [w for n, w in model.named_parameters() if w.requires_grad and not n.startswith("head")]
@@ -133,16 +98,33 @@ def keep(path: Path, model: Judge, optimizer: torch.optim.AdamW, **counts: float
     part.replace(path)
 
 
-def main() -> None:
-    """Train, saving a checkpoint every 50 steps; continue from the last one when there is one."""
-    given = arguments()
-    given.folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(given.threads)
-    torch.manual_seed(SEED)
-    rows = chosen(given.examples)
-    for row, tokens in zip(rows, encode([row["text"] for row in rows], LONGEST), strict=True):
-        row["tokens"] = tokens
-    model, optimizer = made()
+def average(model: Judge, workers: int) -> None:
+    """The mean of the workers' gradients, in place."""
+    grads = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    flat = torch.cat([grad.flatten() for grad in grads])
+    distributed.all_reduce(flat)
+    flat /= workers
+    at = 0
+    for grad in grads:
+        grad.copy_(flat[at : at + grad.numel()].view_as(grad))
+        at += grad.numel()
+
+
+def agreed(done: float) -> float:
+    """The first worker's clock, so that all stop together."""
+    told = torch.tensor([done])
+    distributed.broadcast(told, 0)
+    return float(told)
+
+
+def work(rank: int, given: argparse.Namespace) -> None:
+    """One worker: train, the first saving a checkpoint every 50 steps; continue from the last."""
+    torch.set_num_threads(1)
+    meeting = f"file://{given.folder.resolve()}/meeting"
+    distributed.init_process_group("gloo", meeting, rank=rank, world_size=given.workers)
+    torch.manual_seed(SEED + rank)
+    rows = [json.loads(line) for line in (given.folder / CHOSEN).open(encoding="utf-8")]
+    model, optimizer = made(given.start)
     saved, step, before = given.folder / "checkpoint.pt", 0, 0.0
     if saved.exists():
         state = torch.load(saved, weights_only=True)
@@ -151,30 +133,43 @@ def main() -> None:
         step, before = state["step"], state["spent"]
     began, total = time.monotonic(), 0.0
     epochs: dict[int, list[list[dict]]] = {}
-    size = len(batches(rows, 0))
-    while step < given.steps:
+    size = len(batches(rows, 0)) // given.workers
+    model.train()
+    while True:
         spent = before + time.monotonic() - began
-        done = max(step / given.steps, spent / 60 / given.minutes)
+        done = agreed(max(step / given.steps, spent / 60 / given.minutes))
         if done >= 1:
             break
         epoch, at = divmod(step, size)
         if epoch not in epochs:
             epochs = {epoch: batches(rows, epoch)}
-        scale = min(1.0, step / (WARM * given.steps)) * (1 - done)
         for group, rate in zip(optimizer.param_groups, (RATE, HEAD_RATE), strict=True):
-            group["lr"] = rate * scale
-        model.train()
-        loss = loss_of(model, epochs[epoch][at], masked=step % 2 == 0)
+            group["lr"] = rate * min(1.0, (step + 1) / WARM) * (1 - done)
+        batch = epochs[epoch][at * given.workers + rank]
+        loss = loss_of(model, batch, masked=step % 2 == 0)
         loss.backward()
+        average(model, given.workers)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         step += 1
         total = 0.95 * total + 0.05 * loss.item() if total else loss.item()
-        if step % 50 == 0:
+        if step % 50 == 0 and rank == 0:
             keep(saved, model, optimizer, step=step, spent=spent)
-            print(f"step {step} loss {total:.4f} {spent:.0f} s", flush=True)  # noqa: T201
-    torch.save(model.state_dict(), given.folder / "model.pt")
+            print(f"step {step} of {size} loss {total:.4f} {spent:.0f} s", flush=True)  # noqa: T201
+    if rank == 0:
+        torch.save(model.state_dict(), given.folder / "model.pt")
+    distributed.destroy_process_group()
+
+
+def main() -> None:
+    """Start the workers and wait for them."""
+    given = arguments()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    (given.folder / "meeting").unlink(missing_ok=True)
+    if not (given.folder / CHOSEN).exists():
+        choose(given.examples, given.folder / CHOSEN)
+    torch.multiprocessing.spawn(work, (given,), given.workers)
 
 
 if __name__ == "__main__":

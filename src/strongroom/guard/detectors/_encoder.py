@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NEEDS: Final = ("onnxruntime", "tokenizers")
 """Packages without which the n-gram model judges alone."""
-LONGEST: Final = 192
+LONGEST: Final = 128
 """Tokens of a window; the rest is in the next one."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,10 @@ BITS: Final = 19
 CHARS: Final = (2, 3, 4, 5)
 WORDS: Final = (1, 2, 3)
 _HALF: Final = 1 << (BITS - 1)
+_MASK: Final = (1 << BITS) - 1
+_TOGETHER: Final = 64
+"""Texts read at once: as many as fit the cache."""
+_SMALL: Final = 1e-9
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _STEP: Final = np.uint64(0x100000001B3)
 _TOKEN: Final = re.compile(r"\w+|[^\w\s]")
@@ -42,35 +47,50 @@ def normal(text: str) -> str:
 def _bare(text: str) -> str:
     """Letters without their accents; strewn accents are a disguise."""
     apart = unicodedata.normalize("NFKD", text)
-    return "".join(char for char in apart if not unicodedata.combining(char))
+    return apart.translate({ord(char): None for char in set(apart) if unicodedata.combining(char)})
 
 
 def buckets(text: str) -> Buckets:
     """The buckets that a text falls into, sorted, each once. Shape (features,)."""
-    plain = normal(text)
-    if not plain:
-        return np.empty(0, np.int64)
-    padded = f" {plain} ".encode("utf-32-le", "surrogatepass")
-    points = np.frombuffer(padded, np.uint32).astype(np.uint64)
-    tokens = (crc32(token.encode("utf-8", "surrogatepass")) for token in _TOKEN.findall(plain))
-    words = np.fromiter(tokens, np.uint64)
-    found = np.concatenate([_grams(words, WORDS), _grams(points, CHARS) + _HALF])
-    return np.unique(found)
+    return _keys([text])
 
 
-def _grams(units: NDArray[np.uint64], lengths: tuple[int, ...]) -> Buckets:
-    """A bucket for each run of so many units."""
-    parts = []
+def _keys(texts: Sequence[str]) -> Buckets:
+    """The buckets of each text, with the number of the text above them; sorted, each once."""
+    plain = [normal(text) for text in texts]
+    padded = [f" {each} " if each else "" for each in plain]
+    joined = "".join(padded).encode("utf-32-le", "surrogatepass")
+    points = np.frombuffer(joined, np.uint32).astype(np.uint64)
+    tokens = [_TOKEN.findall(each) for each in plain]
+    codes = (crc32(token.encode("utf-8", "surrogatepass")) for each in tokens for token in each)
+    words = np.fromiter(codes, np.uint64)
+    found = [
+        *_grams(words, _owners(tokens), WORDS, 0),
+        *_grams(points, _owners(padded), CHARS, _HALF),
+    ]
+    keys = np.concatenate(found) if found else np.empty(0, np.int64)
+    keys.sort()  # sorting and looking at neighbours is faster than np.unique
+    return keys[np.flatnonzero(np.diff(keys, prepend=-1))]
+
+
+def _owners(parts: Sequence[Sized]) -> Buckets:
+    """Which text each unit is of."""
+    return np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+
+
+def _grams(
+    units: NDArray[np.uint64], owners: Buckets, lengths: tuple[int, ...], above: int
+) -> Iterator[Buckets]:
+    """A key for each run of so many units of one text; buckets start `above`."""
     rolled = np.zeros(len(units), np.uint64)
-    for length in range(1, max(lengths) + 1):
-        if length > len(units):
-            break
+    for length in range(1, min(max(lengths), len(units)) + 1):
         rolled = rolled[: len(units) - length + 1] * _STEP + units[length - 1 :]
         if length in lengths:
             mixed = (rolled + np.uint64(length)) * _MIX
             mixed = (mixed ^ (mixed >> np.uint64(29))) * _MIX
-            parts.append((mixed >> np.uint64(64 - (BITS - 1))).astype(np.int64))
-    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+            bucket = (mixed >> np.uint64(64 - (BITS - 1))).astype(np.int64) + above
+            first = owners[: len(rolled)]
+            yield ((first << BITS) | bucket)[first == owners[length - 1 :]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,15 +104,19 @@ class Ngrams:
     bias: NDArray[np.float32]
     """Shape (2,)."""
 
-    def logits(self, text: str) -> tuple[float, float]:
-        """How sure, as log odds: (from a user, from data)."""
-        found = buckets(text)
+    def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """How sure, as log odds: (from a user, from data) for each text. Shape (texts, 2)."""
+        parts = [self._some(texts[at : at + _TOGETHER]) for at in range(0, len(texts), _TOGETHER)]
+        return np.concatenate(parts) if parts else np.empty((0, 2))
+
+    def _some(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        keys = _keys(texts)
+        owner, found = keys >> BITS, keys & _MASK
         rarity = self.rarity[found]
-        length = float(np.sqrt(rarity @ rarity))
-        if not length:
-            return float(self.bias[0]), float(self.bias[1])
-        user, data = (rarity @ self.weights[found]) / length + self.bias
-        return float(user), float(data)
+        weights = self.weights[found]
+        length = np.sqrt(np.bincount(owner, rarity * rarity, len(texts)))
+        sums = [np.bincount(owner, rarity * weights[:, side], len(texts)) for side in (0, 1)]
+        return np.column_stack(sums) / np.maximum(length, _SMALL)[:, None] + self.bias
 
     def save(self, path: Path) -> None:
         """As compressed arrays of half precision."""

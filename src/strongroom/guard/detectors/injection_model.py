@@ -33,7 +33,7 @@ WINDOWS: Final = 1_800
 """Pieces of one reading that are read; beyond, every second, third … and it is said so."""
 OTHERS: Final = 2
 """Readings besides the plain one that the encoder sees, one piece each; the rest are n-grams'."""
-SHOWN: Final = (2, 4)
+SHOWN: Final = (1, 4)
 """Pieces that the encoder sees: of a user's words (they are longer), of data."""
 
 
@@ -106,13 +106,13 @@ class InjectionModel:
         count = len(pieces)
         unread = sum(piece.end - piece.start for piece in pieces) < 0.9 * len(view.text)
         pieces += _dug_out(view, question)
-        logits = [self.ngrams.logits(piece.text)[question] for piece in pieces]
+        logits = self.ngrams.logits([piece.text for piece in pieces])[:, question].tolist()
         order = sorted(range(len(pieces)), key=lambda at: -logits[at])
         first = order[0]
         if self.encoder is None or logits[first] < scale.clear:
             return Judged(view, pieces[first], logits[first], None, count, unread)
         at_most = SHOWN[question] if shown is None else shown
-        closer = order[:at_most]
+        closer = [at for at in order[:at_most] if logits[at] >= scale.clear]
         seen = self.encoder.logits([pieces[at].text for at in closer])
         both = [
             scale.ngrams * logits[at] + scale.encoder * pair[question]

@@ -33,8 +33,10 @@ SURE = ((0.4, 0.75), (4.0, 0.95), (9.0, 0.999))
 START = Scale(0.5, 0.5, 1.0, 0.0, 0.0, -1e9, ((0.0, 0.1), (1.0, 0.9)), ((0.0, 0.1), (1.0, 0.9)))
 BELOW = -1e3
 """The logit of what the encoder never sees."""
-MISSED = 0.01
-"""Share of calibration attacks that may stay below `clear`, unseen by the encoder."""
+UNSEEN = 0.01
+"""Share of calibration attacks that the encoder is not even asked about while the scale is set."""
+LOST = 0.002
+"""Share of calibration attacks that `clear` may cost in the end, of those that strict finds."""
 
 
 MOST: Final = 400
@@ -77,7 +79,7 @@ def read_all(ngrams: Ngrams, encoder: Encoder | None, rows: Sequence[Example], a
     first = {(a, j.piece.text): at for at, (a, j) in enumerate(zip(attack, judged, strict=True))}
     kept = sorted(first.values())
     asked, judged, attack = [asked[i] for i in kept], [judged[i] for i in kept], attack[kept]
-    clear = round(float(np.quantile(np.array([j.ngrams for j in judged])[attack], MISSED)), 2)
+    clear = round(float(np.quantile(np.array([j.ngrams for j in judged])[attack], UNSEEN)), 2)
     if encoder is not None:
         both = replace(lone, encoder=encoder)
         scale = replace(START, clear=clear)
@@ -110,11 +112,28 @@ def scale_of(read: Read) -> Scale:
         per_doubling=_per_doubling(both, read),
         lone_per_doubling=_per_doubling(read.ngrams, read),
     )
-    return replace(
+    scale = replace(
         scale,
         stacked=_knots(_corrected(scale, both, read, lone=False), read),
         lone=_knots(_corrected(scale, read.ngrams, read, lone=True), read),
     )
+    return scale if read.encoder is None else replace(scale, clear=_clear(scale, read))
+
+
+def _clear(scale: Scale, read: Read) -> float:
+    """Below this n-gram logit the encoder hardly ever finds an attack; so it need not look."""
+    strict, floor = POINTS[0][1], scale.lone[1][0]
+    found = [
+        ngrams
+        for ngrams, encoder, pieces in zip(
+            read.ngrams[read.attack],
+            read.encoder[read.attack],
+            read.pieces[read.attack],
+            strict=True,
+        )
+        if not np.isnan(encoder) and scale.score(ngrams, encoder, pieces) >= strict
+    ]
+    return round(min(float(np.quantile(found, LOST)), floor), 2)
 
 
 def _corrected(

@@ -26,6 +26,10 @@ GRAMMARS = (
     "languages.yaml",
 )
 CARRIERS = ("documents.yaml", "mails.yaml")
+COPIES = 6
+"""Texts of one line kept for calibration."""
+ORDERS = 3
+"""Orders put into each real document, one at a time."""
 
 
 def plain(per_family: int, *, held_out: bool, rng: random.Random) -> Iterator[Example]:
@@ -33,7 +37,10 @@ def plain(per_family: int, *, held_out: bool, rng: random.Random) -> Iterator[Ex
     for name in GRAMMARS:
         for family in read_grammar(name):
             part = family.part(held_out=held_out)
-            for text in part.texts(_fair(per_family, family), rng):
+            count = _fair(per_family, family)
+            if held_out:  # a line kept for calibration must not outvote the others by its copies
+                count = min(count, COPIES * len(part.lines))
+            for text in part.texts(count, rng):
                 yield Example(varied(text, rng), family.user, family.data, family.name)
 
 
@@ -43,22 +50,55 @@ def _fair(per_family: int, family: Family) -> int:
 
 
 def in_documents(
-    count: int, orders: Sequence[Example], *, held_out: bool, rng: random.Random
+    count: int,
+    orders: Sequence[Example],
+    real: Sequence[Example],
+    *,
+    held_out: bool,
+    rng: random.Random,
 ) -> Iterator[Example]:
-    """Documents, half of them clean; the others carry an order at their place, start or end."""
+    """Documents, half of them clean; the others carry an order at their place, start or end.
+
+    `real` are clean documents of the corpora, which carry orders too.
+    """
+    weights = [_fitting(order) for order in orders]
+    for clean, text in _carriers(count, held_out=held_out, rng=rng):
+        yield clean
+        (order,) = rng.choices(orders, weights)
+        yield from _carried(text, order, clean.origin, held_out=held_out, rng=rng)
+    for clean in real:
+        for order in rng.choices(orders, weights, k=ORDERS):
+            yield from _carried(clean.text, order, clean.origin, held_out=held_out, rng=rng)
+
+
+def _carriers(count: int, *, held_out: bool, rng: random.Random) -> Iterator[tuple[Example, str]]:
+    """Documents of our grammars, clean, and with the mark where an order may go."""
     families = [family for name in CARRIERS for family in read_grammar(name)]
     for family in families:
         part = family.part(held_out=held_out)
-        # A line kept for calibration must not outvote the others by its copies.
-        share = min(count // len(families), 12 * len(part.lines) if held_out else count)
+        share = min(count // len(families), COPIES * len(part.lines) if held_out else count)
         for text in part.texts(share, rng):
-            yield Example(re.sub(" +", " ", text.replace(PLACE, "")), 0, 0, family.name)
-            order = rng.choice(orders)
-            carrier = placed(text, order.text, rng)
-            origin = f"{family.name}+{order.origin}"
-            yield Example(carrier, order.user, None, origin, order.weight)
-            for piece in _carrying(carrier, order.text)[:2]:
-                yield Example(piece, None, 1, origin, order.weight)
+            clean = re.sub(" +", " ", text.replace(PLACE, ""))
+            yield Example(clean, 0, 0, family.name), text
+
+
+def _fitting(order: Example) -> float:
+    """Orders that documents carry are mostly orders about the answer, fewer are jailbreaks."""
+    return 6.0 if order.origin.startswith(("data.", "bipia")) else 1.0
+
+
+def _carried(
+    text: str, order: Example, kind: str, *, held_out: bool, rng: random.Random
+) -> Iterator[Example]:
+    """A document with an order in it, and the pieces that tell.
+
+    Calibration reads the whole as inference will; training learns from the pieces.
+    """
+    carrier = placed(text, order.text, rng)
+    origin = f"{kind}+{order.origin}"
+    yield Example(carrier, order.user, 1 if held_out else None, origin, order.weight)
+    for piece in [] if held_out else _carrying(carrier, order.text)[:2]:
+        yield Example(piece, None, 1, origin, order.weight)
 
 
 def _carrying(carrier: str, order: str) -> list[str]:
@@ -67,8 +107,8 @@ def _carrying(carrier: str, order: str) -> list[str]:
     end = start + len(order)
     return [
         piece.text
-        for piece in segments_of(carrier, 50)
-        if min(end, piece.end) - max(start, piece.start) >= 0.6 * len(piece.text)
+        for piece in segments_of(carrier, 200)
+        if min(end, piece.end) - max(start, piece.start) >= 0.5 * len(piece.text)
     ]
 
 

@@ -68,8 +68,8 @@ def _corpora(
 
 
 def _is_kept_back(example: Example) -> bool:
-    """A part of the clean contexts and long prompts, by hash: thresholds need real documents."""
-    if "context" not in example.origin and "2026" not in example.origin:
+    """A part of the clean contexts, by hash: thresholds need real documents."""
+    if "context" not in example.origin:
         return False
     return int(sha256(example.text.encode()).hex[:8], 16) % _KEPT_BACK == 0
 
@@ -80,7 +80,10 @@ def _ours(
     """Our grammars, plain, in documents, in pairs and in disguise."""
     ours = list(compose.plain(int(PER_FAMILY * scale), held_out=held_out, rng=rng))
     orders = [each for each in (*ours, *public) if each.data == 1 and len(each.text) < 500]
-    documents = compose.in_documents(int(DOCUMENTS * scale), orders, held_out=held_out, rng=rng)
+    real = [each for each in public if each.data == 0 and "context" in each.origin]
+    documents = compose.in_documents(
+        int(DOCUMENTS * scale), orders, real, held_out=held_out, rng=rng
+    )
     both = [*ours, *public]
     return [
         *ours,
