@@ -23,9 +23,9 @@ from bench._attack_peers import compare
 from strongroom.assess.attacks.attack import Attack, Budget, candidates
 from strongroom.assess.attacks.constraints import space_of
 from strongroom.assess.attacks.evasion import evade
-from strongroom.assess.attacks.groups import Cells, disparity, rates
 from strongroom.assess.attacks.membership import Shadows, confidence, design, lira
 from strongroom.assess.attacks.operating import threshold_at_fpr
+from strongroom.assess.measures.groups import Cells, disparity, rates
 from strongroom.assess.measures.ranking import rank, recall_at
 from strongroom.governance.manifest import Feature
 from strongroom.testing.systems import FEATURES, payments

@@ -22,7 +22,12 @@ from strongroom.testing.systems import make_workshop
 
 NAMES = check_names()
 OPENS_MODEL = {
+    "fairness.calibration",
+    "fairness.costs",
+    "fairness.drift",
+    "fairness.explanations",
     "fairness.groups",
+    "fairness.intersections",
     "performance.calibration",
     "performance.discrimination",
     "privacy.attribute_inference",
@@ -35,6 +40,7 @@ OPENS_MODEL = {
 QUICK = {
     # What the contract is about does not need the full budgets.
     "data.poisoning": {"plants": 2},
+    "fairness.explanations": {"rows": 40, "retrained": 1},
     "robustness.extraction": {"budgets": [200], "replicates": 100},
     "robustness.poisoning_swallowed": {"shares": [0.01], "triggers": 1},
 }

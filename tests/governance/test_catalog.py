@@ -35,7 +35,12 @@ CHECKS = {
     "privacy.attribute_inference",
     "privacy.membership",
     "privacy.structure",
+    "fairness.calibration",
+    "fairness.costs",
+    "fairness.drift",
+    "fairness.explanations",
     "fairness.groups",
+    "fairness.intersections",
     "operations.reproducible",
     "operations.rollback_ready",
 }

@@ -114,7 +114,8 @@ def test_a_share_of_flagged_rows_can_be_asked_for(workshop):
 
 def test_no_rows_are_unknown(workshop):
     workshop.put("test", workshop.frame("test").head(0))
-    assert ask(workshop.load(), CHECK).rules == ("no_rows",)
+    with pytest.raises(InputError, match="no rows"):
+        ask(workshop.load(), CHECK)
 
 
 @pytest.mark.parametrize(

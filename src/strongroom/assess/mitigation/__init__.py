@@ -1,0 +1,1 @@
+"""Less unequal decisions, and what they cost."""
