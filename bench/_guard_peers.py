@@ -12,6 +12,7 @@ import json
 import os
 import random
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -57,6 +58,7 @@ def asked(peer: str, first: Iterable[Row], then: Iterable[Row]) -> Answers:
     So whatever time leaves unanswered is missing from each set alike. Empty where it does not
     install.
     """
+    print(f"  {peer}", file=sys.stderr, flush=True)
     python = environment(peer, PINS[peer])
     if python is None:
         return {}

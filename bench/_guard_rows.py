@@ -15,7 +15,7 @@ ENCODINGS = Path(__file__).parents[1] / "tests/guard/encodings.py"
 BENCH = Path(__file__).parents[1].parent / "shared" / "data" / "firewall" / "bench"
 MOST = 1_000
 """Rows of a set at most, drawn by seed."""
-DISGUISED = 100
+DISGUISED = 40
 """Attacks, and as many banking questions, that go through each disguise."""
 PROSE = (
     "I was wondering whether you could help me understand how the new savings account works, "

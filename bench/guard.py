@@ -73,13 +73,11 @@ def _answers() -> tuple[Engines, list[str]]:
     """What every engine says of every row, and why some say nothing."""
     first = _flat(rows.timed())
     then = _flat(rows.quality()) + list(_disguises()) if rows.BENCH.is_dir() else []
-    engines: dict[str, Answers] = {}
-    for name, guard in guards().items():
-        engines[name] = _ours(partial(_flagged, guard), [*first, *then])
-    notes = []
-    for peer in PEERS:
-        _say(peer)
-        answers = asked(peer, first, then)
+    notes, theirs = [], {peer: asked(peer, first, then) for peer in PEERS}
+    engines: dict[str, Answers] = {
+        name: _ours(partial(_flagged, guard), [*first, *then]) for name, guard in guards().items()
+    }
+    for peer, answers in theirs.items():
         if all(answer.flagged is None for answer in answers.values()):
             errors = [answer.error for answer in answers.values()]
             why = errors[0].splitlines()[0] if errors else "it does not install here"
@@ -93,9 +91,7 @@ def _number_answers() -> tuple[Engines, list[str]]:
     first, then = _flat(rows.timed()), _flat(rows.numbers())
     patterns = next(iter(guards().values()))
     found: dict[str, Answers] = {"strongroom": _ours(partial(_numbered, patterns), then)}
-    for peer in PII_PEERS:
-        _say(peer)
-        found[peer] = asked(peer, first, then)
+    found |= {peer: asked(peer, first, then) for peer in PII_PEERS}
     missing = [f"{peer} is not installed here." for peer, said in found.items() if not said]
     return {name: said for name, said in found.items() if said}, missing
 

@@ -58,7 +58,7 @@ ENCODINGS: dict[str, Callable[[str], str]] = {
     "base64": lambda t: base64.b64encode(t.encode()).decode(),
     "base64_lines": lambda t: base64.encodebytes(t.encode() * 2).decode(),
     "base64_url": lambda t: base64.urlsafe_b64encode(t.encode()).decode().rstrip("="),
-    "base64_gzip": lambda t: base64.b64encode(gzip.compress(t.encode())).decode(),
+    "base64_gzip": lambda t: base64.b64encode(gzip.compress(t.encode(), mtime=0)).decode(),
     "base64_utf16": lambda t: base64.b64encode(t.encode("utf-16-le")).decode(),
     "base32": lambda t: base64.b32encode(t.encode()).decode(),
     "ascii85": lambda t: base64.a85encode(t.encode()).decode(),

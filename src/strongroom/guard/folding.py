@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 import unicodedata
+from collections.abc import Set
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -32,7 +33,9 @@ _DROPPED: Final = re.compile(f"[{ZERO_WIDTH}{BIDI}{SELECTORS}]")
 _MARKED: Final = re.compile(
     r"[^\W\d_][\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
 )
-_WORD: Final = re.compile(r"[^\W_]+")
+_FOREIGN_WORD: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]*+[^\W_\x00-\x7f][^\W_]*+")
+"""A word that is not all ASCII."""
+_LATIN: Final = re.compile("[A-Za-z]")
 _SPACES: Final = re.compile(r" {2,}")
 _SIGNS: Final = {
     "zero_width": re.compile(f"(?<=[A-Za-z0-9])[{ZERO_WIDTH}]|[{ZERO_WIDTH}](?=[A-Za-z0-9])"),
@@ -170,15 +173,17 @@ def read(text: str, before: Trail = IDENTITY) -> tuple[str, tuple[str, ...], Tra
     """The natural reading of a text, which disguises were taken off, and the trail back."""
     if text.isascii():
         return text, (), before
-    suspicious = _SUSPICIOUS.search("".join(set(text)))
+    met = "".join(set(text))  # few, however long the text
+    suspicious = _SUSPICIOUS.search(met)
     how = [name for name, sign in _SIGNS.items() if sign.search(text)] if suspicious else []
-    plain, trail = text.translate(READING), before
-    if plain != text:
-        trail = Translated(text, READING, before)
-    if marks := _marks(plain):
+    plain, trail = text, before
+    if (read_as := met.translate(READING)) != met:
+        plain, trail = text.translate(READING), Translated(text, READING, before)
+    if _MARKS.search(read_as) and (marks := _marks(plain)):
+        read_as = ""
         plain, trail = splice(plain, marks), Spliced(marks, trail)
         how += ["zalgo"] * any(p.end - p.start > 1 + MAX_MARKS for p in marks)
-    if impostors := _impostors(plain):
+    if impostors := _impostors(plain, set(read_as or plain)):
         plain, trail = splice(plain, impostors), Spliced(impostors, trail)
         how.append("homoglyph")
     return plain, tuple(how), Told(tuple(how), trail) if how else trail
@@ -201,8 +206,6 @@ def folded(text: str) -> str:
 
 def _marks(text: str) -> list[Piece]:
     """Letters with accents beside them, composed; heaps of accents removed."""
-    if not _MARKS.search("".join(set(text))):
-        return []
     return [Piece(m.start(), m.end(), _composed(m.group())) for m in _MARKED.finditer(text)]
 
 
@@ -212,29 +215,28 @@ def _composed(cluster: str) -> str:
     return unicodedata.normalize("NFC", cluster)
 
 
-def _impostors(text: str) -> list[Piece]:
-    """Letters of other scripts inside Latin words, or words made of nothing but look-alikes."""
+def _impostors(text: str, met: Set[str]) -> list[Piece]:
+    """Letters of other scripts inside Latin words, or words made of nothing but look-alikes.
+
+    `met`: the different characters of the text.
+    """
     table = scripts()
-    if not any(char in table for char in set(text)):
+    if met.isdisjoint(table):
         return []
-    disguised = _wholly_disguised(text)
-    pieces = []
-    for word in _WORD.finditer(text):
-        letters = word.group()
-        if letters.isascii() or not any(char in table for char in letters):
-            continue
-        if disguised or any("A" <= char <= "z" for char in letters):
-            pieces += [
-                Piece(at, at + 1, _as_case(char, table[char]), aligned=True)
-                for at, char in enumerate(letters, word.start())
-                if char in table
-            ]
-    return pieces
+    disguised = _wholly_disguised(met)
+    words = (word.span() for word in _FOREIGN_WORD.finditer(text))
+    return [
+        Piece(at, at + 1, _as_case(text[at], table[text[at]]), aligned=True)
+        for start, end in words
+        if disguised or _LATIN.search(text, start, end)
+        for at in range(start, end)
+        if text[at] in table
+    ]
 
 
-def _wholly_disguised(text: str) -> bool:
+def _wholly_disguised(met: Set[str]) -> bool:
     """Whether no letter of a look-alike's script is honest: real Russian has ones like д and ж."""
-    foreign = {c for c in set(text) if not c.isascii() and c.isalpha() and "LATIN" not in _name(c)}
+    foreign = {c for c in met if not c.isascii() and c.isalpha() and "LATIN" not in _name(c)}
     return len(foreign) >= 3 and all(char in scripts() for char in foreign)
 
 

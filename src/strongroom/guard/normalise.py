@@ -108,7 +108,7 @@ def readings_of(text: str, limits: Limits = DEFAULT_LIMITS) -> Readings:
         text = text[: limits.chars]
     plain = _view(text, IDENTITY)
     views, queue = [plain], deque([(plain, 0)])
-    for decoder in () if text.isascii() else CARRIED:
+    for decoder in CARRIED if invisible.carries(text) else ():
         if pieces := decoder.decode(text):
             carried = _view(splice(text, pieces), Spliced(pieces, IDENTITY, decoder.name))
             views.append(carried)

@@ -20,12 +20,11 @@ _REMAINDERS: Final = (0, 2, 4, 5, 7)
 
 def decode(text: str) -> Sequence[Piece]:
     """Blobs that say something."""
-    if not _LONG.holds(text, b"b" * 16):
-        return ()
     return [
         Piece(blob.start(), blob.end(), said)
-        for blob in _BLOB.finditer(text)
-        if (said := _said(blob.group().rstrip("=").upper())) is not None
+        for start, _ in _LONG.runs(text, b"b", 16)
+        if (blob := _BLOB.match(text, start))
+        and (said := _said(blob.group().rstrip("=").upper())) is not None
     ]
 
 

@@ -24,10 +24,13 @@ _URL_ALPHABET: Final = str.maketrans("-_", "+/")
 
 def decode(text: str) -> Sequence[Piece]:
     """Blobs that say something; of others, the parts between `/`, `-` and lines that do."""
-    if not _LONG.holds(text, b"b" * 12):
-        return ()
     pieces: list[Piece] = []
-    for blob in _BLOB.finditer(text):
+    read = 0
+    for start, _ in _LONG.runs(text, b"b", 12):
+        blob = _BLOB.match(text, start) if start >= read else None
+        if blob is None:
+            continue
+        read = blob.end()
         found = _said(blob.group())
         if found is not None:
             pieces.append(Piece(blob.start(), blob.end(), found))

@@ -9,9 +9,10 @@ from typing import Final
 from strongroom.guard.decoders.decoder import Decoder
 from strongroom.guard.spans import Piece, in_order
 
-_ESCAPE: Final = re.compile(
-    r"(?:\\u[0-9a-fA-F]{4}|\\u\{[0-9a-fA-F]{1,6}\}|\\U[0-9a-fA-F]{8}|\\x[0-9a-fA-F]{2}|\\[0-3][0-7]{2})++"
+_FORM: Final = (
+    r"\\(?:u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]{1,6}\}|U[0-9a-fA-F]{8}|x[0-9a-fA-F]{2}|[0-3][0-7]{2})"
 )
+_ESCAPE: Final = re.compile(rf"{_FORM}(?:{_FORM})*+")
 _ONE: Final = re.compile(r"\\(?:u\{([0-9a-fA-F]+)\}|[uUx]([0-9a-fA-F]+)|([0-7]{3}))")
 _JSON: Final = re.compile(r'\\[nrt"/\\]')
 _SIMPLE: Final = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "/": "/", "\\": "\\"}

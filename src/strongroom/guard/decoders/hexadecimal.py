@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from string import digits, hexdigits
 from typing import Final
 
@@ -21,30 +21,33 @@ _BITS: Final = re.compile(r"(?<![0-9A-Za-z])[01]{8}(?:[ ,]?[01]{8}){4,}+(?![0-9A
 LONG_NUMBER: Final = 24
 """Digits from which on a run of nothing but digits is no card or account number."""
 _HEX: Final = Shape({"x": hexdigits, " ": " :,-", "0": "xX"})
-_LISTS: Final = (b"xx xx xx", b"xx  xx  xx", b"x0xx x0xx", b"x0xx  x0xx")
+_LISTED: Final = b"xx" + b" xx" * 5
+"""Six bytes in a row, with or without `0x`, once double separators are single."""
 _DECIMAL: Final = Shape({"d": digits, " ": " ,;"})
 _BINARY: Final = Shape({"0": "01"})
 
 
 def decode(text: str) -> Sequence[Piece]:
     """Runs of bytes that say something."""
-    signs = _HEX.of(text)
-    run = _pieces(text, _RUN, _bytes) if b"x" * 12 in signs else ()
-    listed = any(form in signs for form in _LISTS)
-    return run or (_pieces(text, _BYTES, _bytes) if listed else ())
+    starts = (start for start, _ in _HEX.runs(text, b"x", 12))
+    runs = (_RUN.match(text, max(0, at - 2)) or _RUN.match(text, at) for at in starts)
+    if pieces := _pieces(filter(None, runs), _bytes):
+        return pieces
+    listed = _LISTED in _HEX.of(text).replace(b"x0", b"").replace(b"  ", b" ")
+    return _pieces(_BYTES.finditer(text), _bytes) if listed else ()
 
 
 def codes(text: str) -> Sequence[Piece]:
     """Lists of character codes that say something."""
-    bits = _pieces(text, _BITS, _bits) if _BINARY.holds(text, b"0" * 8) else ()
+    bits = _pieces(_BITS.finditer(text), _bits) if _BINARY.holds(text, b"0" * 8) else ()
     listed = _DECIMAL.holds(text, b"d dd d", b"d ddd d", b"d  dd  d", b"d  ddd  d")
-    return bits or (_pieces(text, _CODES, _numbers) if listed else ())
+    return bits or (_pieces(_CODES.finditer(text), _numbers) if listed else ())
 
 
-def _pieces(text: str, pattern: re.Pattern[str], read: Callable[[str], bytes]) -> Sequence[Piece]:
+def _pieces(runs: Iterable[re.Match[str]], read: Callable[[str], bytes]) -> Sequence[Piece]:
     return [
         Piece(run.start(), run.end(), said)
-        for run in pattern.finditer(text)
+        for run in runs
         if (said := as_text(read(run.group()))) is not None
     ]
 

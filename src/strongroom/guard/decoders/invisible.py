@@ -13,12 +13,16 @@ _SELECTOR: Final = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _SELECTORS: Final = re.compile(_SELECTOR.pattern + "{4,}+")
 _BIT: Final = re.compile("[\u200b-\u200d\u2060\u2062-\u2064\ufeff]")
 _BITS: Final = re.compile(_BIT.pattern + "{16,}+")
+_EITHER: Final = re.compile(f"{_SELECTOR.pattern}|{_BIT.pattern}")
+
+
+def carries(text: str) -> bool:
+    """Whether there is such a character at all; its few different ones are asked."""
+    return not text.isascii() and bool(_EITHER.search("".join(set(text))))
 
 
 def selectors(text: str) -> Sequence[Piece]:
     """Runs of variation selectors, one for each byte."""
-    if not _SELECTOR.search("".join(set(text))):
-        return ()
     return [
         Piece(run.start(), run.end(), f" {said} ")
         for run in _SELECTORS.finditer(text)
@@ -33,8 +37,6 @@ def _byte(char: str) -> int:
 
 def bits(text: str) -> Sequence[Piece]:
     """Runs of two zero-width characters; either may be the one, a third parts the bytes."""
-    if not _BIT.search("".join(set(text))):
-        return ()
     return [
         Piece(run.start(), run.end(), f" {said} ")
         for run in _BITS.finditer(text)

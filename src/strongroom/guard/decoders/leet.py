@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import product
 from string import ascii_letters
@@ -30,13 +31,15 @@ def decode(text: str) -> Sequence[Piece]:
     """All words written so, if some of them are known words."""
     if not _MIXED.holds(" " + text, b"a1a", b" 1a"):
         return ()
-    words = [m for m in _WORD.finditer(text) if _SIGN.search(m.group()) and not m.group().isdigit()]
-    read = [(m, _known(m.group().lower())) for m in words]
-    if sum(known is not None and len(known) > 2 for _, known in read) < LEAST:
+    counts = Counter(_WORD.findall(text))
+    mixed = {word for word in counts if _SIGN.search(word) and not word.isdigit()}
+    read = {word: _known(word.lower()) for word in mixed}
+    if sum(counts[w] for w, known in read.items() if known and len(known) > 2) < LEAST:
         return ()
     return [
-        Piece(m.start(), m.end(), known or m.group().lower().translate(_PLAIN), aligned=True)
-        for m, known in read
+        Piece(m.start(), m.end(), read[word] or word.lower().translate(_PLAIN), aligned=True)
+        for m in _WORD.finditer(text)
+        if (word := m.group()) in mixed
     ]
 
 

@@ -32,6 +32,11 @@ _ATTRIBUTE: Final = re.compile(
     r"\b(?:alt|title|aria-label|placeholder|content|data-[\w-]{1,30})\s*=\s*(?:\"([^\"<>]{4,2000})\"|'([^'<>]{4,2000})')",
     re.IGNORECASE,
 )
+_TELLING: Final = ("alt", "title", "aria-label", "placeholder", "content", "data-")
+_UNSEEN: Final = (
+    "display", "visibility", "opacity", "font-size", "color", "left", "top", "indent", "hidden",
+)  # fmt: skip
+"""Words of which one stands in whatever the two patterns above find; `in` is faster."""
 _MARKDOWN: Final = re.compile(
     r"^\s{0,3}\[[^\]\n]{1,60}\]:\s*\S{1,200}\s+(?:\(([^)\n]{4,2000})\)|\"([^\"\n]{4,2000})\")"
     r"|!?\[[^\]\n]{0,200}\]\([^()\s]{0,2000}\s+\"([^\"\n]{4,2000})\"\)",
@@ -72,12 +77,12 @@ def hidden(text: str) -> Sequence[Piece]:
     """What a reader does not see: comments, invisible elements, attributes, Markdown comments."""
     if "<" not in text and "](" not in text and "]:" not in text:
         return ()
-    spans = [
-        *_comments(text),
-        *_elements(text),
-        *_groups(_ATTRIBUTE, text),
-        *_groups(_MARKDOWN, text),
-    ]
+    lower = text.lower()
+    spans = [*_comments(text), *_elements(text, lower)]
+    if any(name in lower for name in _TELLING):
+        spans += _groups(_ATTRIBUTE, text)
+    if "](" in text or "]:" in text:
+        spans += _groups(_MARKDOWN, text)
     found = in_order(Piece(a, b, text[a:b], aligned=True) for a, b in spans if text[a:b].strip())
     return [part for piece in found for part in _set_apart(piece)]
 
@@ -99,8 +104,9 @@ def _comments(text: str) -> Iterator[tuple[int, int]]:
         at = end + 3
 
 
-def _elements(text: str) -> Iterator[tuple[int, int]]:
-    lower = text.lower()
+def _elements(text: str, lower: str) -> Iterator[tuple[int, int]]:
+    if not any(sign in lower for sign in _UNSEEN):
+        return
     missing: set[str] = set()
     for count, tag in enumerate(_HIDING.finditer(text)):
         if count >= MAX_ELEMENTS:

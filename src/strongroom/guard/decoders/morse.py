@@ -15,6 +15,8 @@ _RUN: Final = re.compile(
 )
 _SIGNS: Final = Shape({"-": ".-_?", " ": " /|\n"})
 """A question mark stands for what is not ASCII, such as a long dash."""
+_FIVE: Final = re.compile(rb"-{1,6}(?: {1,7}-{1,6}){4}")
+"""What every run holds, in the shape of its text."""
 _DASHES: Final = str.maketrans("·•–—−_", "..----")
 _CODE: Final = {
     ".-": "a", "-...": "b", "-.-.": "c", "-..": "d", ".": "e", "..-.": "f", "--.": "g",
@@ -31,7 +33,8 @@ LEAST_DIFFERENT: Final = 3
 
 def decode(text: str) -> Sequence[Piece]:
     """Runs of signs that are letters, or nearly all of them."""
-    if not _SIGNS.holds(text, b"- -", b"-  -", b"-   -"):
+    signs = _SIGNS.of(text)
+    if not any(gap in signs for gap in (b"- -", b"-  -", b"-   -")) or not _FIVE.search(signs):
         return ()
     return [
         Piece(run.start(), run.end(), said)

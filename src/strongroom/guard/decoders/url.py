@@ -10,9 +10,10 @@ from urllib.parse import unquote
 from strongroom.guard.decoders.decoder import Decoder
 from strongroom.guard.spans import Piece
 
-_RUN: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})++")
+_RUN: Final = re.compile(r"%[0-9A-Fa-f]{2}(?:%[0-9A-Fa-f]{2})*+")
 _PLUS: Final = re.compile(r"(?<=[A-Za-z0-9%])\+(?=[A-Za-z0-9%])")
-_QUOTED: Final = re.compile(r"(?:=[0-9A-F]{2})++|=\r?\n")
+_QUOTED: Final = re.compile(r"=(?:[0-9A-F]{2}(?:=[0-9A-F]{2})*+|\r?\n)")
+"""These begin with one sign, which is found at the speed of `str.find`."""
 
 
 def decode(text: str) -> Sequence[Piece]:

@@ -18,7 +18,7 @@ _BREAK: Final = re.compile(r"\r?\n(?:(?!:[0-9]{2}[A-Z]?:)(?://)?)")
 
 def decode(text: str) -> Sequence[Piece]:
     """Line breaks inside a field: none after a full line, a space after a short one; tags out."""
-    if ":" not in text or "\n" not in text or not _FIELD.search(text):
+    if "\n" not in text or (text[:1] != ":" and "\n:" not in text) or not _FIELD.search(text):
         return ()
     pieces = [Piece(m.start(), m.end(), "\n\n") for m in _FIELD.finditer(text)]
     for match in _BREAK.finditer(text):
