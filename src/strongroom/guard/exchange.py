@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from strongroom.domain.errors import InputError, LimitError
@@ -93,9 +93,34 @@ def check(item: Item, guard: Guard) -> Verdict:
         prompt = "\n".join(t for s, t in item.texts if s is Source.SYSTEM)
         seen = tuple(said) if item.conversation else None
         grounds = Grounds(file.canaries, prompt, seen, file.hosts, file.labels, file.topic_words)
-        judged.append(guard.judge(Question(text, source, grounds)))
+        judgement = guard.judge(Question(text, source, grounds))
+        if source is Source.OUTPUT and file.output is not None:
+            judgement = _held_to_schema(judgement, guard)
+        judged.append(judgement)
         said.append(text)
     return _verdict(item, judged)
+
+
+def _held_to_schema(judgement: Judgement, guard: Guard) -> Judgement:
+    """A judgement of an output, with what the policy's schema says of what may go on."""
+    # Needs a library of the gateway extra; policies without a schema do without.
+    from strongroom.guard.structured import structured  # noqa: PLC0415
+
+    policy = guard.policy
+    must = structured(policy.file.output)
+    if must is None or judgement.action is Action.BLOCK:
+        return judgement
+    found = must.judge([judgement.text])
+    action = hardest((judgement.action, *(policy.action_on(d, Source.OUTPUT) for d in found)))
+    if not policy.enforce:
+        action = min(action, Action.FLAG, key=lambda a: a.rank)
+    return replace(
+        judgement,
+        action=action,
+        score=max((judgement.score, *(d.score for d in found))),
+        detections=(*judgement.detections, *found),
+        text="" if action is Action.BLOCK else judgement.text,
+    )
 
 
 def refused(number: int, line: bytes, error: InputError) -> Verdict:

@@ -11,7 +11,7 @@ allow:                     # somebody answers for each, until a day
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -35,6 +35,8 @@ from strongroom.guard.records import Action, Detection, Source
 from strongroom.guard.tools.rules import ToolRules
 
 ANY: Final = "any"
+PLACELESS: Final = frozenset(("abuse", "schema", "tool", "mcp"))
+"""Kinds of whole answers, calls and users."""
 Score = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(min_length=1, max_length=4_000)]
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$", max_length=80)]
@@ -113,6 +115,17 @@ class Bounds(_Part):
     """For one detector, where the driver can stop it."""
 
 
+class OutputRules(_Part):
+    """What an output must be; one that is not is a detection of kind `schema`."""
+
+    json_schema: dict[str, Any] | None = None
+    """Draft 2020-12, without references to elsewhere."""
+    from_request: bool = False
+    """Whether the schema that a request itself asks for is enforced too."""
+    chars: Annotated[int, Field(ge=1, le=4_000_000)] = 262_144
+    """Of an output; a stream is held until its end, and no longer than this."""
+
+
 class PolicyFile(_Part):
     """The file as people write it."""
 
@@ -136,6 +149,7 @@ class PolicyFile(_Part):
     tools: ToolRules | None = None
     """What a model may call; without it every tool may be."""
     mcp: McpRules = McpRules()
+    output: OutputRules | None = None
     abuse: AbuseRules = AbuseRules()
     """What one user does over time; what is done about it stands under `actions`."""
     topics: dict[Kind, Annotated[tuple[Text, ...], Field(min_length=1, max_length=500)]] = Field(
@@ -275,10 +289,36 @@ def _contradictions(file: PolicyFile | None) -> list[Problem]:
                 if low is not None and high is not None and low > high:
                     what = f"{milder} from {low:g} on is never taken: {harder} begins at {high:g}"
                     problems.append(Problem(("actions", kind, source), what, "swap them"))
+    problems += _misplaced(file)
+    if file.output is not None:
+        problems += _schema_problems(file.output)
     if file.model is ModelUse.OFF and file.level is Level.PAYMENTS and file.enforce is not False:
         what = "the payments level is not enforced without the model"
         problems.append(Problem(("model",), what, "write `model: optional` or `required`"))
     return problems
+
+
+def _misplaced(file: PolicyFile) -> Iterator[Problem]:
+    """Actions that cannot be taken: a whole answer, or a user, is no place in a text."""
+    for kind, by_source in file.actions.items():
+        if kind.split(".")[0] in PLACELESS:
+            for source, steps in by_source:
+                if steps is not None and (steps.mask is not None or steps.tokenise is not None):
+                    what = f"{kind} has no place in a text that could be masked"
+                    yield Problem(("actions", kind, source), what, "use flag or block")
+
+
+def _schema_problems(rules: OutputRules) -> Iterator[Problem]:
+    at = ("output", "json_schema")
+    if rules.json_schema is None:
+        if not rules.from_request:
+            yield Problem(("output",), "names no schema", "write `json_schema` or `from_request`")
+        return
+    # Needs a library of the gateway extra; policies without a schema do without.
+    from strongroom.guard.schemas import problems_of  # noqa: PLC0415
+
+    for path, what in problems_of(rules.json_schema, strict=True):
+        yield Problem((*at, *path), what)
 
 
 def _policy(file: PolicyFile, data: bytes) -> Policy:

@@ -18,6 +18,7 @@ from strongroom.guard.gateway.proxy import Proxy, Request, as_refusal
 from strongroom.guard.gateway.refusals import Refusal, blocked
 from strongroom.guard.gateway.restoring import restore_parts
 from strongroom.guard.gateway.sse import EventReader
+from strongroom.guard.gateway.structuring import held_of, satisfied
 from strongroom.guard.gateway.tool_calls import Calls
 from strongroom.guard.gateway.turns import turns_of
 from strongroom.guard.gateway.wire.rewriter import Rewriter
@@ -80,6 +81,8 @@ async def whole(
         calls = calls_of(proxy, request)
         calls.whole(value[0])
         verdict = calls.added_to(verdict)
+        if response.status < 400:
+            verdict = await satisfied(verdict, proxy.workers, request, value[0], size)
         proxy.recorder.record(request.call, "output", verdict, content, seen)
         if verdict.action is Action.BLOCK:
             raise blocked("output", tuple(dict.fromkeys(d.kind for d in verdict.detections)))
@@ -111,10 +114,14 @@ async def relay(
     rewriter, calls = rewriter_of(channels, request.call.id), calls_of(proxy, request)
     headers = [*headers_of(response), *request.told()]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    held = held_of(request)
     end, reason, stopped = b"", "", True
     try:
         async for out in _relayed(proxy, request, response, rewriter, calls):
-            await send({"type": "http.response.body", "body": out, "more_body": True})
+            if leaving := held.add(out) if held else out:
+                await send({"type": "http.response.body", "body": leaving, "more_body": True})
+        if held:
+            await held.judge(proxy.workers)
         stopped = False
     except Blocked:
         end, stopped = rewriter.stop(), False
@@ -125,10 +132,12 @@ async def relay(
         usage.update(rewriter.usage)
         verdict, late = channels.verdict()
         verdict = calls.added_to(verdict)
+        verdict = held.added_to(verdict) if held else verdict
         proxy.recorder.record(
             request.call, "output", verdict, fingerprint.hex(), channels.said(),
             reason="disconnected" if stopped else reason, late=late,
         )  # fmt: skip
+    end = held.end(verdict, end) if held else end
     await send({"type": "http.response.body", "body": end})
     return channels.characters()
 

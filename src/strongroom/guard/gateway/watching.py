@@ -11,7 +11,7 @@ import hmac
 import json
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from strongroom.guard.abuse.memory import Memory, MemoryLost, Who
@@ -21,8 +21,9 @@ from strongroom.guard.gateway.judging import Verdict
 from strongroom.guard.gateway.keys import Headers
 from strongroom.guard.gateway.recording import Call, Texts
 from strongroom.guard.gateway.refusals import Refusal
+from strongroom.guard.gateway.verdicts import with_failure, with_found
 from strongroom.guard.policy import Policy
-from strongroom.guard.records import Action, Source, hardest
+from strongroom.guard.records import Source
 
 HEADER: Final = b"x-strongroom-user"
 WATCHED: Final = frozenset(("chat", "responses", "messages", "embeddings"))
@@ -84,17 +85,9 @@ class Watching:
         try:
             history = await self.memory.add(who, mark, tokens, rules)
         except MemoryLost:
-            failed = _added(verdict, policy.on_failure, policy)
-            return replace(failed, failures=(*verdict.failures, LOST))
+            return with_failure(verdict, LOST, policy)
         found = judged(history, mark, rules)
-        if not found:
-            return verdict
-        told = tuple(d for d in found if policy.steps(d.kind, Source.USER) is not None)
-        would = hardest(policy.action_on(d, Source.USER) for d in told)
-        score = max((verdict.score, *(d.score for d in told)))
-        return replace(
-            _added(verdict, would, policy), score=score, detections=(*verdict.detections, *found)
-        )
+        return with_found(verdict, found, Source.USER, policy)
 
     async def spend(self, who: Who, tokens: int) -> None:
         """Take in what an answer used."""
@@ -113,10 +106,3 @@ def newest_of(texts: Texts) -> str:
 def _mark(verdict: Verdict, text: str, at: float, policy: Policy) -> Mark:
     near = comes_near(verdict.action, verdict.newest, policy.file.abuse)
     return Mark(at, sketch(text) if near or len(text) >= SHORT else 0, near)
-
-
-def _added(verdict: Verdict, would: Action, policy: Policy) -> Verdict:
-    done = would if policy.enforce else min(would, Action.FLAG, key=lambda a: a.rank)
-    return replace(
-        verdict, action=hardest((verdict.action, done)), would=hardest((verdict.would, would))
-    )
