@@ -7,7 +7,7 @@ again, so a run that was killed goes on with the first check that is missing.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -58,13 +58,16 @@ def cells() -> Iterator[Cell]:
                 yield Cell(source, model, check)
 
 
-def run_all() -> None:
-    """Run what is missing, and keep each statement: its SHA-256 is the digest that is cited."""
+def run_all(models: Collection[str] = MODELS) -> None:
+    """Run what is missing, and keep each statement: its SHA-256 is the digest that is cited.
+
+    Several processes may run at once, for other models each.
+    """
     RECORD.mkdir(parents=True, exist_ok=True)
     catalog = load_catalog()
     with Home.open(OUT / "home", create=True) as home:
         for cell in cells():
-            if not present(cell.source):
+            if cell.model not in models or not present(cell.source):
                 continue
             (made,) = assess(
                 load_manifest(_system(cell)),
@@ -109,4 +112,4 @@ def _source(key: str) -> Source:
 
 
 if __name__ == "__main__":
-    run_all()
+    run_all(sys.argv[1:] or MODELS)

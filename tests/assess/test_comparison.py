@@ -56,26 +56,26 @@ def test_figures_are_those_of_scikit_learn():
 
 
 def test_delong_has_the_spread_that_repetition_shows():
-    """The standard error of the difference, against 400 draws of new rows."""
+    """The standard error of the difference, against 200 draws of new rows."""
     apart, claimed = [], []
-    for seed in range(400):
+    for seed in range(200):
         labels, a, b = scored(300, seed)
         one = compare_scores(labels, a, b, fpr=0.05, rng=np.random.default_rng(0), replicates=1)[0]
         apart.append(one.after - one.before)
         claimed.append((one.high - one.low) / (2 * 1.959964))
-    assert np.mean(claimed) == pytest.approx(np.std(apart), rel=0.1)
+    assert np.mean(claimed) == pytest.approx(np.std(apart), rel=0.15)
 
 
 def test_no_difference_is_rarely_called_one():
-    """Of 200 pairs of equally good models, at most 5 in 100 may be told apart (here: any test)."""
+    """Of 60 pairs of equally good models 3 may be told apart by chance, by any of the tests."""
     called = 0
-    for seed in range(200):
+    for seed in range(60):
         labels, a, b = scored(300, seed)
         found = compare_scores(
-            labels, a, b, fpr=0.05, rng=np.random.default_rng(seed), replicates=100
+            labels, a, b, fpr=0.05, rng=np.random.default_rng(seed), replicates=60
         )
         called += any(c.verdict is not Verdict.NONE for c in found)
-    assert called <= 20
+    assert called <= 8
 
 
 def test_the_same_model_is_no_difference_in_anything():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from strongroom.domain.decision import Decision
 from strongroom.domain.evidence import Curve, Evidence, Finding, Metric, Threshold
@@ -17,6 +18,10 @@ from strongroom.domain.statement import Subject
 from strongroom.governance.applicability import Applied
 from strongroom.governance.manifest import System
 from strongroom.governance.requirement import Framework, Requirement
+from strongroom.report.attacks import Attack, attack_of
+
+MAX_TELLING: Final = 3
+"""Figures of an attack that a summary has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,15 @@ class Section:
     expires_at: datetime
     stopped: str | None
     environment: Mapping[str, str]
+    attack: Attack | None
+    """Threat, method, budget, verdict and limits, where the check is an attack."""
+
+    @property
+    def telling(self) -> tuple[Figure, ...]:
+        """Figures for a summary: those that are bounded, else the first that was estimated."""
+        bounded = tuple(f for f in self.figures if f.bounds)
+        estimated = tuple(f for f in self.figures if f.metric.low < f.metric.high)
+        return bounded[:MAX_TELLING] or estimated[:1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +97,11 @@ class Passport:
     """The frameworks that the requirements refer to, each with its edition."""
     at: datetime
 
+    @property
+    def attacks(self) -> tuple[Section, ...]:
+        """The sections of attacks, which somebody has to sign."""
+        return tuple(s for s in self.sections if s.attack is not None)
+
 
 def compose(
     system: System,
@@ -98,7 +117,9 @@ def compose(
     for said in sorted(evidence, key=lambda e: e.effective_at):
         newest[said.check.name] = said
     bounds = _bounds(applied)
-    sections = tuple(_section(newest[name], bounds.get(name, ())) for name in sorted(newest))
+    sections = tuple(
+        _section(newest[name], bounds.get(name, ()), system) for name in sorted(newest)
+    )
     lines = _lines(decision, applied, frameworks)
     cited = sorted({r.framework for a in applied for r in a.requirement.references})
     return Passport(
@@ -122,7 +143,7 @@ def _bounds(applied: Sequence[Applied]) -> dict[str, tuple[Threshold, ...]]:
     return {name: tuple(thresholds) for name, thresholds in found.items()}
 
 
-def _section(said: Evidence, bounds: Sequence[Threshold]) -> Section:
+def _section(said: Evidence, bounds: Sequence[Threshold], system: System) -> Section:
     return Section(
         check=str(said.check),
         outcome=said.outcome,
@@ -135,6 +156,7 @@ def _section(said: Evidence, bounds: Sequence[Threshold]) -> Section:
         expires_at=said.expires_at,
         stopped=said.stopped,
         environment=said.environment,
+        attack=attack_of(said, system),
     )
 
 

@@ -13,7 +13,7 @@ from strongroom import __version__
 from strongroom.domain.canonical import plain
 from strongroom.domain.errors import MissingExtra
 from strongroom.report import charts
-from strongroom.report.passport import Passport, Section
+from strongroom.report.passport import Figure, Passport, Section
 
 try:
     import jinja2
@@ -102,15 +102,18 @@ def _document(passport: Passport) -> dict[str, Any]:
     document["strongroom"] = __version__
     document["verdict"] = passport.decision.verdict.value if passport.decision else None
     for section, raw in zip(passport.sections, document["sections"], strict=True):
-        raw["rows"] = [
-            [
-                f.metric.name,
-                number(f.metric.value),
-                f"{number(f.metric.low)} – {number(f.metric.high)}",
-                f"{f.metric.n:,}",
-                " ".join(t.bounds for t in f.bounds),
-                f.outcome.value if f.outcome else "",
-            ]
-            for f in section.figures
-        ]
+        raw["rows"] = [_row(f) for f in section.figures]
+        raw["telling"] = [_row(f) for f in section.telling]
     return document
+
+
+def _row(figure: Figure) -> list[str]:
+    metric = figure.metric
+    return [
+        metric.name,
+        number(metric.value),
+        f"{number(metric.low)} – {number(metric.high)}",
+        f"{metric.n:,}",
+        " ".join(t.bounds for t in figure.bounds),
+        figure.outcome.value if figure.outcome else "",
+    ]
