@@ -1,1 +1,1 @@
-"""Score without seeing: a third party computes on encrypted features, and only the owner decrypts."""
+"""Score without seeing: a third party computes on ciphertext, and only the owner decrypts."""
