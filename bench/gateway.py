@@ -1,9 +1,9 @@
 """The gateway beside a plain pass-through: CPU a request, streams at once, a soak; `run()`.
 
-Three processes on this machine: a server of models, a proxy, and this one, which asks. CPU is what
-the proxy's process used, so it does not depend on what else runs.
+CPU is what the proxy's own process used; the proxies take turns in one run. On a busy machine both
+cost more, the one with more code more so.
 
-    python -m bench gateway              20 seconds of soak
+    python -m bench gateway              a soak of 20 seconds
     python -m bench.gateway --soak 600   ten minutes; prints the section
 """
 
@@ -11,273 +11,197 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from itertools import cycle
+from typing import Final, NamedTuple
 
-import aiohttp
 import psutil
-from aiohttp import web
 
-from strongroom.guard.gateway.keys import hash_of
-from strongroom.guard.gateway.serving import prepare, server_of
-from strongroom.guard.gateway.workers import Workers
+from bench._gateway_load import DELTAS, PACE, fire, one, process, session
 
-KEY = "sr-bench-key-of-nobody-in-particular"
-SYSTEM = "You are the assistant of a bank. Answer in plain words and name no customer. " * 6
-WORDS = (
-    "your",
-    "payment",
-    "was",
-    "executed",
-    "and",
-    "the",
-    "statement",
-    "follows",
-    "by",
-    "post",
-    "as",
+REQUESTS: Final = 60
+ROUNDS: Final = 3
+OPEN: Final = (250, 1_000)
+AT_ONCE: Final = 16
+SOAK: Final = ("plain", "card", "prompt", "plain", "attack")
+"""Kinds of requests, in turn: three of five hold something that must be found."""
+MIB: Final = 2**20
+PROXIES: Final = {
+    "plain": ("plain", "{upstream}"),
+    "guarded": ("guarded", "{folder}", "{upstream}", "off"),
+    "classified": ("guarded", "{folder}", "{upstream}", "required"),
+}
+
+
+class Load(NamedTuple):
+    """A kind of requests."""
+
+    name: str
+    kind: str
+    stream: bool
+    at_once: int
+
+
+LOADS: Final = (
+    Load("whole answer", "plain", stream=False, at_once=8),
+    Load(f"stream of {DELTAS} deltas that come together", "plain", stream=True, at_once=8),
+    Load(f"stream of {DELTAS} deltas that come one by one", "paced", stream=True, at_once=16),
 )
-PAN = "4111 1111 1111 1111"
-REQUESTS = 400
-OPEN = 1_000
-DELTAS = 40
-_SESSION = web.AppKey("session", aiohttp.ClientSession)
 
 
-def prose(number: int, words: int) -> str:
-    """Text that no request had before."""
-    picked = [WORDS[(number * 7 + n * (1 + number % 5)) % len(WORDS)] for n in range(words)]
-    return f"Case {number}: " + " ".join(picked) + "."
+@dataclass(slots=True)
+class Soaked:
+    """What a soak came to."""
 
-
-def ask(number: int, *, stream: bool, kind: str = "plain") -> dict[str, object]:
-    """The fourth turn of a conversation: all but the last message were sent before."""
-    history = [
-        {"role": role, "content": prose(turn, 40)}
-        for turn in range(3)
-        for role in ("user", "assistant")
-    ]
-    last = {"role": "user", "content": prose(number, 30)}
-    messages = [{"role": "system", "content": SYSTEM}, *history, last]
-    return {"model": f"m-{kind}", "messages": messages, "stream": stream, "user": str(number)}
-
-
-async def model(port: int) -> None:
-    """A server of models: answers of 100 words; `m-slow` takes 8 seconds, `m-card` tells a card."""
-
-    async def chat(request: web.Request) -> web.StreamResponse:
-        body = await request.json()
-        kind, number = body["model"], int(body.get("user", 0))
-        text = prose(number + 1_000_000, 100)
-        if kind == "m-card":
-            text += f" The card is {PAN} as you know."
-        if not body.get("stream"):
-            message = {"role": "assistant", "content": text}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
-            return web.json_response({"id": "c", "object": "chat.completion", "created": 1,
-                                      "model": kind, "choices": [choice]})  # fmt: skip
-        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
-        await response.prepare(request)
-        size = -(-len(text) // DELTAS)
-        for at in range(0, len(text), size):
-            if kind == "m-slow":
-                await asyncio.sleep(8 / DELTAS)
-            await response.write(chunk({"content": text[at : at + size]}))
-        await response.write(chunk({}, "stop") + b"data: [DONE]\n\n")
-        return response
-
-    app = web.Application()
-    app.router.add_post("/v1/chat/completions", chat)
-    await _serve(app, port)
-
-
-def chunk(delta: dict[str, str], finish: str | None = None) -> bytes:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    event = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
-             "choices": [choice]}  # fmt: skip
-    return b"data: " + json.dumps(event).encode() + b"\n\n"
-
-
-async def plain(port: int, upstream: str) -> None:
-    """The plainest pass-through that aiohttp makes: no look at what passes."""
-
-    async def forward(request: web.Request) -> web.StreamResponse:
-        body = await request.read()
-        session = request.app[_SESSION]
-        async with session.post(upstream + request.path, data=body) as got:
-            response = web.StreamResponse(
-                status=got.status, headers={"content-type": got.headers["content-type"]}
-            )
-            await response.prepare(request)
-            async for part in got.content.iter_any():
-                await response.write(part)
-            return response
-
-    app = web.Application()
-    app[_SESSION] = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-    app.router.add_post("/v1/chat/completions", forward)
-    await _serve(app, port)
-
-
-async def _serve(app: web.Application, port: int) -> None:
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, backlog=4096)
-    await site.start()
-    print(runner.addresses[0][1], flush=True)
-    await asyncio.Event().wait()
-
-
-def guarded(folder: Path, upstream: str) -> None:
-    """The gateway itself, without the classifier."""
-    sha = hash_of(KEY)
-    (folder / "policy.yaml").write_text("version: 1\nmodel: off\n")
-    path = folder / "guard.yaml"
-    path.write_text(
-        f"version: 1\npolicies: {{shop: {{file: policy.yaml}}}}\n"
-        f"upstreams: {{m: {{speaks: openai, url: '{upstream}', concurrency: 20000,\n"
-        "  connect_seconds: 60}}\n"
-        f"tenants: {{t: {{policy: shop, upstreams: [m], keys: [{{name: k, sha256: {sha}}}]}}}}\n"
-        "record: {file: decisions.jsonl}\n"
-    )
-    workers = Workers()
-    server = server_of(path, prepare(path, workers), workers)
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    print(listening.getsockname()[1], flush=True)
-    server.run(sockets=[listening])
-
-
-@contextmanager
-def process(*role: str) -> Iterator[tuple[str, psutil.Process]]:
-    """A role in a process of its own: its address, and the process."""
-    child = subprocess.Popen(
-        [sys.executable, "-m", "bench.gateway", *role], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        port = child.stdout.readline().strip() if child.stdout else ""
-        yield f"http://127.0.0.1:{port}", psutil.Process(child.pid)
-    finally:
-        child.terminate()
-        child.wait(90)
-
-
-async def fire(url: str, numbers: range, *, stream: bool, kind: str, at_once: int) -> list[str]:
-    """Ask so many times; what went wrong."""
-    wrong: list[str] = []
-    numbered = iter(numbers)
-    timeout = aiohttp.ClientTimeout(total=120)
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
-
-        async def one() -> None:
-            for number in numbered:
-                try:
-                    async with session.post(
-                        f"{url}/v1/chat/completions",
-                        json=ask(number, stream=stream, kind=kind),
-                        headers={"authorization": f"Bearer {KEY}"},
-                    ) as got:
-                        body = (await got.read()).decode()
-                except (aiohttp.ClientError, TimeoutError) as error:
-                    wrong.append(repr(error))
-                    continue
-                if got.status != 200 or (stream and "[DONE]" not in body):
-                    wrong.append(f"{got.status} {body[:80]}")
-                elif kind == "card" and ("1111" in body or "[PAN]" not in body):
-                    wrong.append("a card left")
-
-        await asyncio.gather(*(one() for _ in range(at_once)))
-    return wrong
+    asked: int = 0
+    seconds: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
+    """MiB, at equal distances in time."""
+    files: list[int] = field(default_factory=list)
+    """Open files and sockets, likewise."""
 
 
 def cpu_of(proxy: psutil.Process) -> float:
+    """Seconds."""
     times = proxy.cpu_times()
-    return times.user + times.system
+    return float(times.user + times.system)
 
 
-def cost(url: str, proxy: psutil.Process, *, stream: bool) -> float:
-    """Microseconds of the proxy's CPU for one request, once it is warm."""
-    asyncio.run(fire(url, range(50), stream=stream, kind="plain", at_once=8))
-    before = cpu_of(proxy)
-    wrong = asyncio.run(
-        fire(url, range(100, 100 + REQUESTS), stream=stream, kind="plain", at_once=8)
+def costs(folder: str, upstream: str) -> dict[str, dict[str, float]]:
+    """Microseconds of CPU a request, by load and proxy: the least of several rounds in turn."""
+    with ExitStack() as stack:
+        there = {
+            name: stack.enter_context(
+                process(*(part.format(folder=folder, upstream=upstream) for part in role))
+            )
+            for name, role in PROXIES.items()
+        }
+        found: dict[str, dict[str, float]] = {load.name: {} for load in LOADS}
+        number = 0
+        for rounds, load in ((n, load) for load in LOADS for n in range(ROUNDS + 1)):
+            for name, (url, proxy) in there.items():
+                before, number = cpu_of(proxy), number + REQUESTS
+                wrong = asyncio.run(
+                    fire(
+                        url,
+                        range(number, number + REQUESTS),
+                        load.kind,
+                        stream=load.stream,
+                        at_once=load.at_once,
+                    )
+                )
+                if wrong:
+                    raise RuntimeError(f"{len(wrong)} requests failed: {wrong[0]}")
+                spent = (cpu_of(proxy) - before) / REQUESTS * 1e6
+                if rounds:  # the first warms up
+                    found[load.name][name] = min(spent, found[load.name].get(name, spent))
+        return found
+
+
+async def opened(url: str, proxy: psutil.Process, streams: int) -> tuple[float, list[str]]:
+    """The most memory while so many slow streams are open, in MiB, and what went wrong."""
+    asked = asyncio.ensure_future(
+        fire(url, range(10_000, 10_000 + streams), "slow", stream=True, at_once=streams)
     )
-    if wrong:
-        raise RuntimeError(f"{len(wrong)} requests failed: {wrong[0]}")
-    return (cpu_of(proxy) - before) / REQUESTS * 1e6
+    most = 0.0
+    while not asked.done():
+        most = max(most, proxy.memory_info().rss / MIB)
+        await asyncio.sleep(0.25)
+    return most, asked.result()
 
 
-def run(soak: float = 20.0) -> str:
+async def soak(url: str, proxy: psutil.Process, seconds: float) -> Soaked:
+    """Ask at saturation for so long; every answer is looked at."""
+    done, started = Soaked(), time.monotonic()
+    numbered = enumerate(cycle(SOAK), 100_000)
+
+    async def some() -> None:
+        for number, kind in numbered:
+            if time.monotonic() - started > seconds:
+                return
+            what = await one(client, url, number, kind, stream=number % 3 > 0)
+            done.asked += 1
+            done.wrong += [what] if what else []
+
+    async def watch() -> None:
+        while time.monotonic() - started < seconds:
+            done.memory.append(proxy.memory_info().rss / MIB)
+            done.files.append(proxy.num_fds())
+            await asyncio.sleep(seconds / 20)
+
+    async with session() as client:
+        await asyncio.gather(watch(), *(some() for _ in range(AT_ONCE)))
+    done.seconds = time.monotonic() - started
+    return done
+
+
+def run(seconds: float = 20.0) -> str:
     """Markdown for docs/benchmarks.md."""
     with tempfile.TemporaryDirectory() as folder, process("model") as (upstream, _):
-        with process("plain", upstream) as (url, proxy):
-            passed = [cost(url, proxy, stream=stream) for stream in (False, True)]
-        with process("guarded", folder, upstream) as (url, proxy):
-            judged = [cost(url, proxy, stream=stream) for stream in (False, True)]
-            memory = proxy.memory_info().rss / 2**20
-            wrong = asyncio.run(
-                fire(url, range(10_000, 10_000 + OPEN), stream=True, kind="slow", at_once=OPEN)
-            )
-            opened = proxy.memory_info().rss / 2**20
-            asked, failed, started = 0, list[str](), time.monotonic()
-            while time.monotonic() - started < soak:
-                numbers = range(100_000 + asked, 100_000 + asked + 256)
-                failed += asyncio.run(fire(url, numbers, stream=True, kind="card", at_once=32))
-                asked += 256
-            taken = time.monotonic() - started
-            after = proxy.memory_info().rss / 2**20
-    rows = [
-        f"| {name} | {a:.0f} µs | {b:.0f} µs | {100 * (b / a - 1):+.0f} % |"
-        for name, a, b in zip(
-            ("whole answer", f"stream of {DELTAS} deltas"), passed, judged, strict=True
-        )
+        found = costs(folder, upstream)
+        with process("guarded", folder, upstream, "off") as (url, proxy):
+            asyncio.run(fire(url, range(50), "plain", stream=True, at_once=8))
+            memory, failed = {0: proxy.memory_info().rss / MIB}, list[str]()
+            for streams in OPEN:
+                memory[streams], wrong = asyncio.run(opened(url, proxy, streams))
+                failed += wrong
+            done = asyncio.run(soak(url, proxy, seconds))
+    return "\n".join([*_costs(found), *_streams(memory, failed), *_soaked(done), ""])
+
+
+def _costs(found: dict[str, dict[str, float]]) -> list[str]:
+    return [
+        "## The gateway beside a plain pass-through",
+        "",
+        f"CPU of the proxy's process for one request, the least of {ROUNDS} rounds of {REQUESTS},",
+        "in turn: a conversation of eight messages, the last of them new, an answer of 100 words.",
+        "Plain: aiohttp server and client that look at nothing. Gateway: all detectors but the",
+        "classifier, decisions written to a file; and with the classifier.",
+        "",
+        "| | plain aiohttp | gateway | more | with the classifier |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {name} | {by['plain']:.0f} µs | {by['guarded']:.0f} µs "
+            f"| × {by['guarded'] / by['plain']:.1f} | {by['classified']:.0f} µs |"
+            for name, by in found.items()
+        ),
+        "",
     ]
-    return "\n".join(
-        [
-            "## The gateway beside a plain pass-through",
-            "",
-            f"CPU of the proxy's process for one request, of {REQUESTS}: a conversation of eight",
-            "messages of which the last is new, an answer of 100 words. Plain: aiohttp server and",
-            "client that look at nothing. Gateway: all detectors but the classifier, decisions",
-            "written to a file.",
-            "",
-            "| | plain aiohttp | gateway | more |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-            f"- {OPEN} streams open at once for 8 s: {len(wrong)} failed;",
-            f"  memory {memory:.0f} MiB before, {opened:.0f} MiB after.",
-            f"- Soak of {taken:.0f} s at saturation (32 at once), a card number cut over deltas of",
-            f"  each stream: {asked} streams, {len(failed)} failed or leaked;",
-            f"  memory {after:.0f} MiB at the end.",
-            "",
-        ]
-    )
+
+
+def _streams(memory: dict[int, float], failed: list[str]) -> list[str]:
+    told = ", ".join(f"{size:.0f} MiB with {streams}" for streams, size in memory.items())
+    each = (memory[OPEN[-1]] - memory[0]) * 1024 / OPEN[-1]
+    return [
+        f"- Streams open at once for {DELTAS * PACE['slow']:.0f} s: {told};",
+        f"  {each:.0f} KiB each; {len(failed)} failed" + (f" ({failed[0]})." if failed else "."),
+    ]
+
+
+def _soaked(done: Soaked) -> list[str]:
+    missed = sum(what.startswith("missed") for what in done.wrong)
+    failed = len(done.wrong) - missed
+    memory = (done.memory[0], done.memory[len(done.memory) // 2], done.memory[-1])
+    start, half, end = (f"{size:.0f} MiB" for size in memory)
+    return [
+        f"- Soak of {done.seconds:.0f} s at saturation ({AT_ONCE} at once), of five requests one",
+        "  attack, one card in the prompt and one cut over the deltas of the answer:",
+        f"  {done.asked} requests, {failed} failed, {missed} missed;",
+        f"  memory {start} at the start, {half} half way, {end} at the end;",
+        f"  open files {done.files[0]} at the start, {done.files[-1]} at the end.",
+        *(f"  First of what went wrong: {what}." for what in done.wrong[:1]),
+    ]
 
 
 def main() -> None:
-    """A role of the bench, or the section on its own."""
+    """The section on its own."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("role", nargs="*")
-    parser.add_argument("--soak", type=float, default=20.0)
-    given = parser.parse_args()
-    match given.role:
-        case ["model"]:
-            asyncio.run(model(0))
-        case ["plain", upstream]:
-            asyncio.run(plain(0, upstream))
-        case ["guarded", folder, upstream]:
-            guarded(Path(folder), upstream)
-        case _:
-            print(run(given.soak))
+    parser.add_argument("--soak", type=float, default=20.0, help="seconds")
+    print(run(parser.parse_args().soak))
 
 
 if __name__ == "__main__":

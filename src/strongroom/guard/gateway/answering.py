@@ -154,10 +154,8 @@ async def _relayed(
     reader, received = EventReader(), 0
 
     def rewrite(chunk: bytes, out: list[bytes]) -> None:
-        for event in reader.feed(chunk):
-            if calls.event(event.data):
-                raise Blocked
-            out.append(rewriter.event(event))  # what came before an error counts
+        for left in rewriter.events(reader.feed(chunk), calls.event):
+            out.append(left)  # noqa: PERF402 - what came before an error counts
 
     async for chunk in response.content.iter_any():
         received += len(chunk)
@@ -167,7 +165,8 @@ async def _relayed(
         failed = None
         try:
             work = partial(rewrite, chunk, out)
-            await proxy.workers.do(work, len(chunk), guard.detectors, limits.judge_seconds)
+            size = len(chunk) - chunk.count(b"\n\n") * rewriter.framing
+            await proxy.workers.do(work, size, guard.detectors, limits.judge_seconds)
         except (Blocked, InputError) as error:
             failed = error
         if not rewriter.channels.enforced:

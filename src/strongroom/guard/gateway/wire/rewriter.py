@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from strongroom.domain.errors import InputError
 from strongroom.guard.gateway.body import read_object, write_json
-from strongroom.guard.gateway.channels import Channels
+from strongroom.guard.gateway.channels import Blocked, Channels
 from strongroom.guard.gateway.refusals import Family, Refusal, error_body
 from strongroom.guard.gateway.sse import ServerEvent, write_event
 from strongroom.guard.gateway.wire.mould import Mould, Sole, mould_of
@@ -31,13 +32,53 @@ class Rewriter(ABC):
         self._mould: Mould | None = None
         self._moulds = 0
 
+    @property
+    def framing(self) -> int:
+        """Characters of an event around its text, as far as they are known."""
+        return len(self._mould.head) + len(self._mould.tail) if self._mould is not None else 0
+
+    def events(
+        self, events: Iterable[ServerEvent], stops: Callable[[str], bool]
+    ) -> Iterator[bytes]:
+        """What leaves for events that came together; deltas of one text are judged as one.
+
+        `stops` is asked about the data of every other event. Raises as `event` does.
+        """
+        run: list[ServerEvent] = []
+        texts: list[str] = []
+        try:
+            for event in events:
+                mould = self._mould
+                text = mould.text_in(event) if mould is not None else None
+                if text is not None:
+                    run.append(event)
+                    texts.append(text)
+                    continue
+                if mould is not None and run:
+                    yield self._grown(mould, run, "".join(texts))
+                    run, texts = [], []
+                if stops(event.data):
+                    raise Blocked
+                yield self.event(event)
+        except InputError:  # what came before it counts
+            if self._mould is not None and run:
+                yield self._grown(self._mould, run, "".join(texts))
+            raise
+        if self._mould is not None and run:
+            yield self._grown(self._mould, run, "".join(texts))
+
+    def _grown(self, mould: Mould, run: Sequence[ServerEvent], text: str) -> bytes:
+        """What leaves for events of one mould, which add this text."""
+        left = self.channels.feed(mould.place, text) if text else text
+        if left == text:
+            return b"".join(event.to_bytes() for event in run)
+        return mould.filled(left) if left else b""
+
     def event(self, event: ServerEvent) -> bytes:
         """What leaves for one event. Raises Blocked, or InputError for one that is no JSON."""
-        if self._mould is not None and (text := self._mould.text_in(event)) is not None:
-            left = self.channels.feed(self._mould.place, text) if text else text
-            if left == text:
-                return event.to_bytes()
-            return self._mould.filled(left) if left else b""
+        mould = self._mould
+        if mould is not None and (text := mould.text_in(event)) is not None:
+            return self._grown(mould, [event], text)
         body = read_object(event.data.encode("utf-8", "replace"))
         try:
             if self._moulds < MAX_MOULDS and (sole := self.sole(body)) is not None:
