@@ -146,5 +146,5 @@ def test_the_program_says_how_long_deep_takes_before_it_runs_and_names_the_profi
         capture_output=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert b"deep: about 3 s for 1 checks" in done.stderr
+    assert b"deep: about 3 s on 10,000 rows for 1 check," in done.stderr
     assert json.loads(done.stdout)["profile"] == "deep"

@@ -184,7 +184,8 @@ class _Campaign:
             self._end(live.folder, took, problem=problem)
             return
         try:
-            made = parse_json(said, where="worker")
+            # Only the last line is the worker's: a library may have printed before it.
+            made = parse_json(said.rstrip().rpartition(b"\n")[2], where="worker")
             if "problem" in made:
                 self._end(live.folder, took, problem=str(made["problem"]))
                 return

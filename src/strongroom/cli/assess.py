@@ -205,7 +205,8 @@ def show(assessed: Sequence[Assessed]) -> None:
 def _warn(profile: Depth, orders: Sequence[Order], jobs: int) -> None:
     took = estimate(profile, orders, jobs)
     people.print(
-        f"{profile}: about {minutes(took.usual)} for {len(orders)} checks on 10,000 rows, "
+        f"{profile}: about {minutes(took.usual)} on 10,000 rows for {len(orders)} check"
+        f"{'s' * (len(orders) > 1)}, "
         f"{minutes(took.at_most)} at the most",
         soft_wrap=True,
     )

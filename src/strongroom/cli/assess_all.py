@@ -109,10 +109,10 @@ def show(ended: Sequence[Ended]) -> None:
         word = one.outcome.value
         table.add_row(
             f"[{OUTCOME_STYLE[word]}]{word}[/]",
-            one.system or one.folder,
+            one.system or Path(one.folder).name,
             *map(str, one.counts),
             str(one.reused),
-            one.problem or "",
+            " ".join((one.problem or "").split()),
         )
     people.print(table)
     outcomes = [e.outcome for e in ended]
@@ -184,10 +184,11 @@ class _Bar:
     def ended(self, ended: Ended, seconds: float) -> None:
         """Further, by a system."""
         self._done[ended.folder] = ended.outcome
-        self._took.append(seconds)
+        if seconds:  # What was not begun says nothing of how long others take.
+            self._took.append(seconds)
         self._update()
         if not people.is_terminal:
-            name = ended.system or ended.folder
+            name = ended.system or Path(ended.folder).name
             people.print(
                 f"{ended.outcome.value} {name} ({len(self._done)} of {self._total}, "
                 f"{minutes(seconds)}{self._eta()})",
