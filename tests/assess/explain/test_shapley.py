@@ -14,7 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from strongroom.assess.explain.sampled import Sampling, sampled
 from strongroom.assess.explain.shapley import explain
-from strongroom.assess.explain.stability import agreement, jittered, main_reasons
+from strongroom.assess.explain.stability import agreement, jittered, main_reasons, spread_of
 from strongroom.assess.families import lightgbm as lightgbm_family
 from strongroom.assess.families import sklearn as sklearn_family
 from strongroom.assess.models import Scorer, open_scorer
@@ -152,3 +152,8 @@ def test_noise_keeps_rows_possible_and_leaves_whole_numbers_alone():
     assert moved[:, 0].min() == 0
     assert set(np.unique(moved[:, 0] * 2 % 1)) == {0.0}
     assert moved[:, 2].std() == pytest.approx(0.01, rel=0.2)
+
+
+def test_the_spread_of_a_column_is_of_what_is_known():
+    rows = np.array([[1.0, np.nan, 5.0, 1e300], [3.0, np.nan, np.nan, -1e300]])
+    assert spread_of(rows).tolist() == [1.0, 0.0, 0.0, 0.0]

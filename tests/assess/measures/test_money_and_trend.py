@@ -10,7 +10,7 @@ from strongroom.assess.measures.money import Blocks
 from strongroom.assess.measures.ranking import bootstrap, rank
 from strongroom.assess.measures.recalibration import error_by_chance, observed_expected, slope
 from strongroom.assess.measures.reliability import bins_of, calibration_error
-from strongroom.assess.measures.trend import Trend
+from strongroom.assess.measures.trend import Trend, holm
 
 
 @pytest.mark.parametrize("limit", [8, 64])
@@ -88,7 +88,7 @@ def test_a_steady_group_is_called_drifting_about_as_often_as_stated():
     rng = np.random.default_rng(0)
     every = np.ones(4, dtype=bool)
     trends = [drawn_trend(rng, 0.0) for _ in range(400)]
-    alarms = np.mean([(t.p_values() < 0.05).any() for t in trends])
+    alarms = np.mean([(holm(t.chances()) < 0.05).any() for t in trends])
     beyond = np.mean([t.worst(every).low > 0 for t in trends])
     assert alarms < 0.08
     assert beyond < 0.08
@@ -99,7 +99,7 @@ def test_a_drifting_group_is_found_and_its_change_told():
     trends = [drawn_trend(rng, 0.15) for _ in range(60)]
     assert np.mean([t.change[0] for t in trends]) == pytest.approx(0.15, abs=0.01)
     assert np.std([t.change[0] for t in trends]) == pytest.approx(trends[0].error[0], rel=0.3)
-    assert np.mean([t.p_values()[0] < 0.05 for t in trends]) > 0.9
+    assert np.mean([holm(t.chances())[0] < 0.05 for t in trends]) > 0.9
 
 
 def test_a_window_without_any_hit_is_not_certain():

@@ -75,6 +75,17 @@ def jittered(
     return moved, tuple(names)
 
 
+def spread_of(rows: Floats) -> Floats:
+    """(features,) standard deviation of what is known; 0 where nothing is, or it has none."""
+    known = np.isfinite(rows)
+    count = np.maximum(known.sum(axis=0), 1)
+    with np.errstate(over="ignore"):
+        mean = np.where(known, rows, 0).sum(axis=0) / count
+        off = np.where(known, rows - np.where(np.isfinite(mean), mean, 0), 0)
+        made: Floats = np.sqrt((off**2).sum(axis=0) / count)
+    return np.where(np.isfinite(made), made, 0.0)
+
+
 def mean_over_rows(values: Floats, rng: np.random.Generator, replicates: int) -> Estimate:
     """The mean with a bootstrap interval over the rows."""
     drawn = values[rng.integers(0, len(values), (replicates, len(values)))].mean(axis=1)

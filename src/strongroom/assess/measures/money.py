@@ -57,7 +57,8 @@ class Blocks:
 
     def sums(self) -> Floats:
         """(cells,) money."""
-        return np.bincount(self.cell, self.rows * self.mean, minlength=self.cells)
+        made: Floats = np.bincount(self.cell, self.rows * self.mean, self.cells).astype(np.float64)
+        return made
 
     def counts(self) -> Counts:
         """(cells,) rows."""

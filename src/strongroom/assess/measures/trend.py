@@ -46,15 +46,10 @@ class Trend:
             np.sqrt((weight**2) @ variance),
         )
 
-    def p_values(self) -> Floats:
-        """(groups,) two-sided, corrected for having looked at every group (Holm 1979)."""
+    def chances(self) -> Floats:
+        """(groups,) two-sided p-value of each change; see `holm` for those of many."""
         normal = NormalDist()
-        raw = np.array([2 * normal.cdf(-abs(z)) for z in self.change / self.error])
-        order = np.argsort(raw)
-        stepped = np.maximum.accumulate(raw[order] * np.arange(len(raw), 0, -1))
-        made = np.empty(len(raw))
-        made[order] = np.minimum(stepped, 1.0)
-        return made
+        return np.array([2 * normal.cdf(-abs(z)) for z in self.change / self.error])
 
     def worst(self, eligible: Bools) -> Estimate:
         """The largest change in either direction, with an interval that holds for all at once.
@@ -66,6 +61,15 @@ class Trend:
         z = NormalDist().inv_cdf(1 - (1 - _CONFIDENCE) / 2 / len(size))
         low = float(np.maximum(size - z * error, 0).max())
         return Estimate(float(size.max()), low, float((size + z * error).max()))
+
+
+def holm(chances: Floats) -> Floats:
+    """P-values corrected for how many were looked at (Holm, Scandinavian J. of Statistics 1979)."""
+    order = np.argsort(chances)
+    stepped = np.maximum.accumulate(chances[order] * np.arange(len(chances), 0, -1))
+    made = np.empty(len(chances))
+    made[order] = np.minimum(stepped, 1.0)
+    return made
 
 
 def _rate(hits: Counts, rows: Counts) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -136,7 +137,10 @@ def gradient(learner: Learner, taught: People, test: People, aim: Aim, rounds: i
         objective=ErrorRate(costs={"fp": at, "fn": 1 - at}),
         max_iter=rounds,
     )
-    search.fit(taught.x, taught.y, sensitive_features=taught.group)
+    with warnings.catch_warnings():
+        # fairlearn 0.15 sets values of a pandas Series in a way that pandas 4 will refuse.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        search.fit(taught.x, taught.y, sensitive_features=taught.group)
     weights = np.asarray(search.weights_, dtype=np.float64)
     said = [one.predict(test.x) for one in search.predictors_]
     made: Floats = np.clip(weights @ np.array(said, dtype=np.float64), 0, 1)

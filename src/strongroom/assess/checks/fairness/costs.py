@@ -132,9 +132,11 @@ def _sums(
     cell = split.group * 4 + (made.labels != 0) * 2 + made.flagged
     blocks = Blocks.of(cell, amounts, groups * 4)
     money, rows = blocks.sums().reshape(-1, 4), blocks.counts().reshape(-1, 4)
-    again = blocks.redraw(case.rng(f"{_RULE}.{split.attribute}"), settings.replicates)
-    drawn = [part.reshape(-1, groups, 4) for part in again]
-    return _Sums(_shares(money, rows, settings), _shares(*drawn, settings), rows, money)
+    rng = case.rng(f"{_RULE}.{split.attribute}")
+    drawn_money, drawn_rows = blocks.redraw(rng, settings.replicates)
+    shape = (-1, groups, 4)
+    drawn = _shares(drawn_money.reshape(shape), drawn_rows.reshape(shape), settings)
+    return _Sums(_shares(money, rows, settings), drawn, rows, money)
 
 
 def _shares(money: Floats, rows: NDArray[np.int64], settings: CostSettings) -> dict[str, Floats]:

@@ -8,8 +8,9 @@ moves everybody alike, such as a season, moves no group away from the others and
 **Figures.** `change[attribute, selection]`, `[attribute, tpr]` and `[attribute, fpr]`: the largest
 change of a group's distance, up or down, as a difference of rates. The interval holds for all
 groups of an attribute at once (Bonferroni); its low end is 0 unless some group surely moved. The
-finding names the groups whose trend is significant at 5 % after Holm's correction. The curve shows
-the group that moved most, with the 95 % interval of each window.
+findings name the groups whose trend is significant at 5 % after Holm's correction for every group,
+rate and attribute. The curve shows the group that moved most, with the 95 % interval of each
+window.
 
 **How to read them.** A trend in the test period says nothing about the time before it. A straight
 line misses what rises and falls again: look at the curve. A group is compared where each window has
@@ -19,6 +20,7 @@ line misses what rises and falls again: look at the curve. A group is compared w
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -38,8 +40,8 @@ from strongroom.assess.checks.fairness._ground import (
     splits,
     unknown,
 )
-from strongroom.assess.measures.groups import Bools, Cells, Counts, parts
-from strongroom.assess.measures.trend import Trend
+from strongroom.assess.measures.groups import Bools, Cells, Counts, Floats, parts
+from strongroom.assess.measures.trend import Trend, holm
 from strongroom.domain.errors import InputError
 from strongroom.domain.evidence import Curve, Finding
 from strongroom.domain.outcome import Outcome, Severity
@@ -74,11 +76,41 @@ def drift(case: Case, settings: DriftSettings) -> Iterator[Said]:
     window = _windows(case, settings)
     made = decided(case, settings)
     yield made.metric
+    seen: list[_Seen] = []
     for done, split in enumerate(single):
         counts = _counts(split, made, window)
         for rate in _RATES:
-            yield from _rate(split, rate, counts, settings)
+            one = _fitted(split, rate, counts, settings)
+            if isinstance(one, Finding):
+                yield one
+                continue
+            seen.append(one)
+            yield metric(
+                f"change[{split.attribute}, {rate}]",
+                one.trend.worst(one.large),
+                one.n,
+                "Bonferroni over groups",
+            )
+            yield _curve(one)
         case.progress(done + 1, len(single))
+    yield from _measured(seen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The trend of one rate of one attribute."""
+
+    split: Split
+    rate: str
+    trend: Trend
+    large: Bools
+    """(groups,) which were compared."""
+    n: int
+
+    @property
+    def most(self) -> int:
+        """The group that moved most."""
+        return int(np.flatnonzero(self.large)[np.abs(self.trend.change[self.large]).argmax()])
 
 
 def _counts(split: Split, made: Decided, window: NDArray[np.int64]) -> Counts:
@@ -89,12 +121,12 @@ def _counts(split: Split, made: Decided, window: NDArray[np.int64]) -> Counts:
     return cells.counts.reshape(windows, groups, 4)
 
 
-def _rate(split: Split, rate: str, counts: Counts, settings: DriftSettings) -> Iterator[Said]:
+def _fitted(split: Split, rate: str, counts: Counts, settings: DriftSettings) -> _Seen | Finding:
     hits, of = parts(rate, counts)
     least = settings.min_rows if rate == "selection" else settings.min_labelled
     large = (counts.sum(axis=-1).min(axis=0) >= settings.min_rows) & (of.min(axis=0) >= least)
     if np.count_nonzero(large) < 2 or len(counts) < 2:
-        yield unknown(
+        return unknown(
             _RULE,
             "too_small",
             f"{split.attribute}: fewer than two groups have {settings.min_rows} rows in each of "
@@ -102,61 +134,56 @@ def _rate(split: Split, rate: str, counts: Counts, settings: DriftSettings) -> I
             where=split.attribute,
             fix="test on more rows, or set fewer windows",
         )
-        return
-    trend = Trend.of(hits, of)
-    n = int(of[:, large].sum())
-    name = f"{split.attribute}, {rate}"
-    yield metric(f"change[{name}]", trend.worst(large), n, "Bonferroni over groups")
-    yield _curve(split, rate, trend, large)
-    yield _measured(split, rate, trend, large)
+    return _Seen(split, rate, Trend.of(hits, of), large, int(of[:, large].sum()))
 
 
-def _curve(split: Split, rate: str, trend: Trend, large: Bools) -> Curve:
-    most = _most(trend, large)
-    line, half = trend.distance[:, most], _Z * trend.spread[:, most]
+def _curve(one: _Seen) -> Curve:
+    line = one.trend.distance[:, one.most]
+    half = _Z * one.trend.spread[:, one.most]
     return Curve(
-        f"{rate}[{split.attribute}={split.names[most]}] less that of the others",
+        f"{one.rate}[{one.split.attribute}={one.split.names[one.most]}] less that of the others",
         "window of time",
-        f"difference in {rate}",
+        f"difference in {one.rate}",
         tuple((float(i), float(y)) for i, y in enumerate(line)),
         tuple((float(y - h), float(y + h)) for y, h in zip(line, half, strict=True)),
     )
 
 
-def _most(trend: Trend, large: Bools) -> int:
-    return int(np.flatnonzero(large)[np.abs(trend.change[large]).argmax()])
+def _measured(seen: list[_Seen]) -> Iterator[Finding]:
+    """One finding for each trend; chance is corrected for all that were looked at."""
+    if not seen:
+        return
+    raw = [one.trend.chances()[one.large] for one in seen]
+    corrected = np.split(holm(np.concatenate(raw)), np.cumsum([len(part) for part in raw])[:-1])
+    for one, chances in zip(seen, corrected, strict=True):
+        yield _finding(one, chances)
 
 
-def _measured(split: Split, rate: str, trend: Trend, large: Bools) -> Finding:
-    kept = np.flatnonzero(large)
-    chances = Trend(*(part[..., kept] for part in _fields(trend))).p_values()
-    moved = [split.names[g] for g, p in zip(kept, chances, strict=True) if p < _SIGNIFICANT]
+def _finding(one: _Seen, chances: Floats) -> Finding:
+    kept, names = np.flatnonzero(one.large), one.split.names
+    moved = [names[g] for g, p in zip(kept, chances, strict=True) if p < _SIGNIFICANT]
     table = [
         {
-            "group": split.names[g],
-            "change": rounded(trend.change[g]),
-            "error": rounded(trend.error[g]),
+            "group": names[g],
+            "change": rounded(one.trend.change[g]),
+            "error": rounded(one.trend.error[g]),
             "p_holm": rounded(p),
         }
         for g, p in zip(kept, chances, strict=True)
     ]
-    most = _most(trend, large)
     words = (
         f"significant for {', '.join(moved)}" if moved else "no trend is significant at 5 % (Holm)"
     )
     return Finding(
         f"{_RULE}.measured",
         Outcome.PASS,
-        f"{split.attribute}: {rate} of {split.names[most]} moved by {trend.change[most]:+.3f} "
-        f"against the others over {len(trend.distance)} windows; {words}.",
+        f"{one.split.attribute}: {one.rate} of {names[one.most]} moved by "
+        f"{one.trend.change[one.most]:+.3f} against the others over {len(one.trend.distance)} "
+        f"windows; {words}.",
         Severity.INFO,
-        where=split.attribute,
+        where=one.split.attribute,
         facts={"groups": table},
     )
-
-
-def _fields(trend: Trend) -> tuple[NDArray[np.float64], ...]:
-    return trend.distance, trend.spread, trend.change, trend.error
 
 
 def _windows(case: Case, settings: DriftSettings) -> NDArray[np.int64]:
@@ -180,4 +207,5 @@ def _windows(case: Case, settings: DriftSettings) -> NDArray[np.int64]:
         raise InputError(f"the time column {name} is missing in {bad} rows", where=name)
     inner = np.arange(1, settings.windows) / settings.windows
     edges = np.unique(np.quantile(times, inner, method="higher"))
-    return np.digitize(times, edges[edges > times.min()]).astype(np.int64)
+    made: NDArray[np.int64] = np.digitize(times, edges[edges > times.min()]).astype(np.int64)
+    return made

@@ -47,7 +47,7 @@ from strongroom.assess.explain.reasons import (
 )
 from strongroom.assess.explain.sampled import Sampling
 from strongroom.assess.explain.shapley import Explanation, explain
-from strongroom.assess.explain.stability import agreement, jittered, mean_over_rows
+from strongroom.assess.explain.stability import agreement, jittered, mean_over_rows, spread_of
 from strongroom.assess.measures.groups import Floats
 from strongroom.assess.measures.intervals import share
 from strongroom.assess.models import Scorer
@@ -185,7 +185,7 @@ def _adds_up(work: _Work, first: Explanation) -> Iterator[Said]:
 
 def _again(work: _Work, first: Explanation, rng: np.random.Generator) -> Iterator[Said]:
     case, settings = work.case, work.settings
-    spread = np.nan_to_num(np.nanstd(work.background, axis=0))
+    spread = spread_of(work.background)
     moved, names = jittered(work.rows, case.schema.features, spread, settings.noise, rng)
     if names:
         yield from _agree(work, "noise", first, [work.explain(moved)], rng)
