@@ -45,6 +45,10 @@ class Line:
     """Seconds without a frame on an open connection."""
 
 
+def _nothing(_: str) -> None:
+    """Nobody listens."""
+
+
 def take_part(
     party: Party,
     plan: Plan,
@@ -52,9 +56,12 @@ def take_part(
     line: Line,
     *,
     spend: Callable[[Loss], None] = spend_nothing,
-    say: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], None] = _nothing,
+    watch: Callable[[str], None] = _nothing,
 ) -> Model:
     """Work on the plan until it is done; returns the common model.
+
+    `watch` is told each step that is asked for, before it is answered.
 
     Raises AbortedError when no coordinator is there for `line.patience`, DeniedError when it will
     not have this bank, TrustError when it is not the plan's coordinator.
@@ -71,7 +78,7 @@ def take_part(
         try:
             with _call(context, plan, line) as link:
                 say(f"connected to {plan.coordinator}")
-                model = _serve(link, plan, me, desk, say)
+                model = _serve(link, plan, desk, say, watch)
                 if model is not None:
                     return model
                 since = time.monotonic()
@@ -117,16 +124,14 @@ class Memory:
     def write(self, given: Given) -> None:
         """Add one; durable when this returns. Raises StoreError."""
         line = json.dumps({"plan": self._plan, **given.to_json()}).encode() + b"\n"
-        with told(self._path):
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
-                end = os.lseek(handle, 0, os.SEEK_END)
-                if end and os.pread(handle, 1, end - 1) != b"\n":
-                    line = b"\n" + line  # half a line of a process that was killed
-                os.write(handle, line)
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        with told(self._path), self._path.open("ab+") as file:
+            file.seek(0)
+            whole = file.read().rpartition(b"\n")
+            # Half a line is of a process that was killed before it gave anything away.
+            file.truncate(len(whole[0]) + len(whole[1]))
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _call(context: ssl.SSLContext, plan: Plan, line: Line) -> ssl.SSLSocket:
@@ -142,11 +147,15 @@ def _call(context: ssl.SSLContext, plan: Plan, line: Line) -> ssl.SSLSocket:
 
 
 def _serve(
-    link: ssl.SSLSocket, plan: Plan, me: str, desk: Desk, say: Callable[[str], None]
+    link: ssl.SSLSocket,
+    plan: Plan,
+    desk: Desk,
+    say: Callable[[str], None],
+    watch: Callable[[str], None],
 ) -> Model | None:
     """Answer until the coordinator is done (its model) or gone (None)."""
     while True:
-        frame = _receive(link, me)
+        frame = _receive(link, plan.coordinator)
         if frame is None:
             return None
         if "over" in frame.header:
@@ -155,21 +164,22 @@ def _serve(
             return None
         if "denied" in frame.header:
             raise DeniedError(str(frame.header["denied"])[:500], where=plan.coordinator)
+        watch(str(frame.header.get("step")))
         answer = desk.answer(frame)
         if "refused" in answer.header:
             say(f"refused: {answer.header['refused']}")
         link.sendall(answer.to_bytes())
 
 
-def _receive(link: ssl.SSLSocket, me: str) -> Frame | None:
+def _receive(link: ssl.SSLSocket, where: str) -> Frame | None:
     head = _exactly(link, wire.HEAD.size)
     if head is None:
         return None
-    header_size, body_size = wire.sizes(head, max_body=wire.MAX_BODY, where=me)
+    header_size, body_size = wire.sizes(head, max_body=wire.MAX_BODY, where=where)
     header, body = _exactly(link, header_size), _exactly(link, body_size)
     if header is None or body is None:
         return None
-    return wire.frame_of(header, body, where=me)
+    return wire.frame_of(header, body, where=where)
 
 
 def _exactly(link: ssl.SSLSocket, size: int) -> bytes | None:

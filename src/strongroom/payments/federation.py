@@ -111,6 +111,7 @@ def plan_of(
         "seed": seed,
         "members": dict(keys),
         "model": dict(model),
+        "time": {"gather": 600.0},  # all five are on their way
     }
 
 
