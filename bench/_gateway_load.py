@@ -142,6 +142,7 @@ def guarded(folder: Path, upstream: str, classifier: str) -> None:
         f"tenants: {{t: {{policy: shop, upstreams: [m],\n"
         f"  keys: [{{name: k, sha256: {hash_of(KEY)}}}]}}}}\n"
         f"record: {{file: decisions-{classifier}.jsonl}}\n"
+        "limits: {header_seconds: 120, body_seconds: 120}\n"  # who asks here may be slow
     )
     workers = Workers()
     server = server_of(path, warmed(prepare(path, workers)), workers)

@@ -14,6 +14,7 @@ from strongroom.guard.drivers import Guard, converse
 from strongroom.guard.engine import Question
 from strongroom.guard.policy import ModelUse, default_policy, read_policy
 from strongroom.guard.records import Action, Grounds, Source
+from strongroom.guard.streaming.holds import is_quiet
 from strongroom.guard.streaming.stream import Stream
 
 TODAY = date(2026, 11, 22)
@@ -147,3 +148,23 @@ def test_memory_stays_flat_over_a_long_output() -> None:
         converse(stream.feed(f"The payment number {number} was executed, and all is well. "))
     assert stream.holding < 60
     assert len(stream._text) < 3_000
+
+
+QUIET = (
+    "Your payment", "I see, it's done. Thank you!", "a", "", "Zürich", "a b c d e f", "a b",
+    "Mr. A. B. Lee", "extraordinarily x",
+)  # fmt: skip
+LOUD = (
+    "no 4", "a@b", "x/y", "{a}", "key=v", "myWord", "ABCDEF", "x..y", "a--b", "a" * 17, "K_",
+    "a b c d e f ", "\u03b1", "50%", "<b>", "abcdefghijklmnopQ", "Aa b. c, d; e! f? ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", QUIET)
+def test_plain_words_are_quiet(text) -> None:
+    assert is_quiet(text)
+
+
+@pytest.mark.parametrize("text", LOUD)
+def test_what_a_value_could_stand_in_is_not_quiet(text) -> None:
+    assert not is_quiet(text)

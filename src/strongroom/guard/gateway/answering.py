@@ -23,6 +23,7 @@ from strongroom.guard.gateway.tool_calls import Calls
 from strongroom.guard.gateway.turns import turns_of
 from strongroom.guard.gateway.wire.rewriter import Rewriter
 from strongroom.guard.gateway.wire.signatures import drop_misfits, signed_blocks
+from strongroom.guard.gateway.workers import is_own
 from strongroom.guard.records import Action, Grounds, Source, hardest
 
 _PASSED = frozenset(
@@ -150,7 +151,8 @@ async def _relayed(
     calls: Calls,
 ) -> AsyncIterator[bytes]:
     """What leaves, chunk by chunk of the upstream."""
-    guard, limits = request.caller.guard, request.setup.file.limits
+    limits = request.setup.file.limits
+    foreign = [one for one in request.caller.guard.detectors if not is_own(one)]
     reader, received = EventReader(), 0
 
     def rewrite(chunk: bytes, out: list[bytes]) -> None:
@@ -166,7 +168,7 @@ async def _relayed(
         try:
             work = partial(rewrite, chunk, out)
             size = len(chunk) - chunk.count(b"\n\n") * rewriter.framing
-            await proxy.workers.do(work, size, guard.detectors, limits.judge_seconds)
+            await proxy.workers.do(work, size, foreign, limits.judge_seconds)
         except (Blocked, InputError) as error:
             failed = error
         if not rewriter.channels.enforced:

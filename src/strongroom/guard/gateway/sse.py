@@ -6,8 +6,7 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from strongroom.domain.errors import InputError, LimitError
 
@@ -15,9 +14,8 @@ MAX_EVENT: Final = 4 * 1024 * 1024
 """Bytes of one event; a finished response may be repeated whole in its last event."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerEvent:
-    """One event."""
+class ServerEvent(NamedTuple):
+    """One event. There are very many: a tuple is made three times as fast as a frozen class."""
 
     name: str
     """Empty where none was given."""

@@ -35,6 +35,10 @@ _LOUD: Final = re.compile(
     r"[\d@/\\=<%&_+{}$~^|]|[A-Za-z]{17}|[a-z][A-Z]|[A-Z]{6}|[-.·•]{2}|(?:\S{1,2}\s{1,3}){6}"
     r"|[^\x00-\x7f\u00a0\u00c0-\u024f\u2013\u2014\u2018\u2019\u201c\u201d\u2026\u20ac]"
 )
+_FEW: Final = 6
+"""Spaces from which on words can be spaced letters."""
+_USUAL: Final = re.compile(r"(?:[A-Z]?[a-z]{0,15}(?:[ ,;:!?']|\.(?!\.)|\Z))*+")
+"""Words as sentences have them: nothing of `_LOUD` stands there, and it is told much sooner."""
 
 
 def is_quiet(text: str) -> bool:
@@ -42,6 +46,8 @@ def is_quiet(text: str) -> bool:
 
     Every number, address, key or encoded text has a digit, a sign, or letters as no word has them.
     """
+    if text.count(" ") < _FEW and _USUAL.fullmatch(text):
+        return True
     return _LOUD.search(text) is None
 
 

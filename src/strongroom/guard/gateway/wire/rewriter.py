@@ -29,13 +29,10 @@ class Rewriter(ABC):
         """The stream's own last event has come."""
         self.usage: dict[str, int] = {}
         """"input" and "output" tokens, as far as the model told."""
+        self.framing = 0
+        """Characters of an event around its text, as far as they are known."""
         self._mould: Mould | None = None
         self._moulds = 0
-
-    @property
-    def framing(self) -> int:
-        """Characters of an event around its text, as far as they are known."""
-        return len(self._mould.head) + len(self._mould.tail) if self._mould is not None else 0
 
     def events(
         self, events: Iterable[ServerEvent], stops: Callable[[str], bool]
@@ -82,10 +79,14 @@ class Rewriter(ABC):
         body = read_object(event.data.encode("utf-8", "replace"))
         try:
             if self._moulds < MAX_MOULDS and (sole := self.sole(body)) is not None:
-                self._mould, self._moulds = mould_of(event, body, sole), self._moulds + 1
+                self._take(mould_of(event, body, sole))
             return self.rewritten(event, body)
         except (AttributeError, KeyError, TypeError, ValueError) as error:  # a part of another type
             raise InputError("an event is not as its format has it") from error
+
+    def _take(self, mould: Mould | None) -> None:
+        self._mould, self._moulds = mould, self._moulds + 1
+        self.framing = len(mould.head) + len(mould.tail) if mould is not None else 0
 
     def sole(self, body: dict[str, Any]) -> Sole | None:  # noqa: ARG002 - most formats have none
         """The text that an event adds to, where it holds no other and says nothing else."""
