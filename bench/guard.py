@@ -73,10 +73,10 @@ def _answers() -> tuple[Engines, list[str]]:
     """What every engine says of every row, and why some say nothing."""
     first = _flat(rows.timed())
     then = _flat(rows.quality()) + list(_disguises()) if rows.BENCH.is_dir() else []
-    notes, theirs = [], {peer: asked(peer, first, then) for peer in PEERS}
     engines: dict[str, Answers] = {
         name: _ours(partial(_flagged, guard), [*first, *then]) for name, guard in guards().items()
     }
+    notes, theirs = [], {peer: asked(peer, first, then) for peer in PEERS}
     for peer, answers in theirs.items():
         if all(answer.flagged is None for answer in answers.values()):
             errors = [answer.error for answer in answers.values()]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Said: TypeAlias = Finding | Metric | Curve
 """What a check may yield."""
 
-ARTIFACTS: Final = ("model", "data.train", "data.test", "dependencies")
+ARTIFACTS: Final = ("model", "data.train", "data.test", "texts", "dependencies")
 """What a check may need."""
 ENTRY_POINTS: Final = "strongroom.checks"
 

@@ -13,7 +13,7 @@ from strongroom.guard.detectors.catalog import roster
 from strongroom.guard.drivers import Guard
 from strongroom.guard.engine import Question
 from strongroom.guard.policy import Policy, default_policy, load_policy
-from strongroom.guard.records import Source
+from strongroom.guard.records import Detector, Source
 
 if TYPE_CHECKING:
     from strongroom.home.home import Home
@@ -24,10 +24,13 @@ WARMING: Final = (
 """Judged once, so that tables are read before the first text and not on its time."""
 
 
-def guard_of(policy_file: Path | None) -> Guard:
-    """A guard that is ready; the balanced level without a policy. Says what is missing."""
+def guard_of(policy_file: Path | None, trained: Detector | None = None) -> Guard:
+    """A guard that is ready; the balanced level without a policy. Says what is missing.
+
+    `trained`: in place of the trained detector that comes with the package.
+    """
     policy: Policy = default_policy() if policy_file is None else load_policy(policy_file)
-    there = roster(policy.file.model)
+    there = roster(policy.file.model, trained)
     for note in there.notes:
         people.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
     guard = Guard(policy, there.detectors, today)

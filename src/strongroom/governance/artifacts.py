@@ -19,7 +19,7 @@ MAX_FILES = 10_000
 def declared_paths(system: System) -> Mapping[str, str]:
     """Relative path by artifact name, for what the manifest declares.
 
-    Names are `model`, `data.train`, `data.test`, `dependencies`.
+    Names are `model`, `data.train`, `data.test`, `texts`, `dependencies`.
     """
     paths: dict[str, str] = {}
     if system.model:
@@ -27,6 +27,8 @@ def declared_paths(system: System) -> Mapping[str, str]:
     if system.data:
         paths["data.train"] = system.data.train.path
         paths["data.test"] = system.data.test.path
+    if system.texts:
+        paths["texts"] = system.texts
     if system.dependencies:
         paths["dependencies"] = system.dependencies
     return paths

@@ -28,6 +28,8 @@ class Kind(StrEnum):
     LLM_APP = "llm_app"
     RAG = "rag"
     AGENT = "agent"
+    LLM_GUARD = "llm_guard"
+    """A classifier of texts that stands before language models."""
     VENDOR_AI = "vendor_ai"
 
 
@@ -223,6 +225,8 @@ class System(Declared):
     """The model; an ml_model has one."""
     data: Data | None = None
     """The data sets; an ml_model has them."""
+    texts: RelativePath | None = None
+    """Labelled texts that an llm_guard is judged by: JSONL, or a folder of them, one file a set."""
     dependencies: RelativePath | None = None
     """A requirements file with hashes, or None if the model ships without code."""
     fallback: Text | None = None

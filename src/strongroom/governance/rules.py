@@ -29,6 +29,7 @@ PATHS: Final = (
     ("model", "path"),
     ("data", "train", "path"),
     ("data", "test", "path"),
+    ("texts",),
     ("dependencies",),
 )
 """Every field that holds a path."""
@@ -162,13 +163,18 @@ def bound_rules(bound: Bound, at: Path) -> Iterator[Problem]:
 
 
 def system_rules(system: System) -> Iterator[Problem]:
-    """A model that we assess ourselves comes with its model and data."""
-    if system.system.kind is not Kind.ML_MODEL:
-        return
-    for name, part in (("model", system.model), ("data", system.data)):
-        if part is None:
-            fix = f"add `{name}:`; `strongroom init` writes one from what it finds"
-            yield Problem((name,), "is missing: an ml_model has a model and data", fix)
+    """A model that we assess ourselves comes with its model, and what it is judged by."""
+    kind = system.system.kind
+    if kind is Kind.ML_MODEL:
+        for name, part in (("model", system.model), ("data", system.data)):
+            if part is None:
+                fix = f"add `{name}:`; `strongroom init` writes one from what it finds"
+                yield Problem((name,), "is missing: an ml_model has a model and data", fix)
+    elif kind is Kind.LLM_GUARD:
+        for name, given in (("model", system.model), ("texts", system.texts)):
+            if given is None:
+                what = "is missing: an llm_guard has a model and labelled texts"
+                yield Problem((name,), what, f"add `{name}:`")
 
 
 def _settings(value: Any) -> Iterator[Problem]:

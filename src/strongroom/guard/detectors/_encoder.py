@@ -51,6 +51,16 @@ def runnable() -> bool:
 
 def load_encoder(folder: Path) -> Encoder:
     """Read `encoder.onnx` and `tokenizer.json`. Raises InputError, MissingExtra."""
+    try:
+        model = (folder / "encoder.onnx").read_bytes()
+        tokenizer = (folder / "tokenizer.json").read_bytes()
+    except OSError as error:
+        raise InputError(f"the encoder in {folder} does not load: {error}") from error
+    return make_encoder(model, tokenizer, str(folder))
+
+
+def make_encoder(model: bytes, tokens: bytes, folder: str) -> Encoder:
+    """From what the two files hold; `folder` is for messages. Raises InputError, MissingExtra."""
     if not runnable():
         raise MissingExtra("guard", "the encoder")
     # Not above: the n-gram model must judge where these are not installed.
@@ -61,10 +71,8 @@ def load_encoder(folder: Path) -> Encoder:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     try:
-        session = InferenceSession(
-            str(folder / "encoder.onnx"), options, providers=["CPUExecutionProvider"]
-        )
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        session = InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        tokenizer = Tokenizer.from_str(tokens.decode("utf-8"))
     except Exception as error:  # both libraries raise types of their own without a common base
         raise InputError(f"the encoder in {folder} does not load: {error}") from error
     tokenizer.no_padding()

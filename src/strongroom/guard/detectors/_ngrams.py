@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile
@@ -132,7 +133,16 @@ class Ngrams:
     def load(cls, path: Path) -> Ngrams:
         """Read what `save` wrote. Raises InputError when it is something else."""
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            data = path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path} holds no n-gram model: {error}") from error
+        return cls.read(data, str(path))
+
+    @classmethod
+    def read(cls, data: bytes, path: str) -> Ngrams:
+        """From what a file holds; `path` is for messages. Raises InputError."""
+        try:
+            with np.load(BytesIO(data), allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in ("rarity", "weights", "bias")}
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InputError(f"{path} holds no n-gram model: {error}") from error

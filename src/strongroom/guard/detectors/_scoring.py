@@ -62,11 +62,20 @@ class Thresholds:
 def read_thresholds(path: Path) -> Thresholds:
     """Read thresholds.toml. Raises InputError."""
     try:
-        raw = tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} holds no thresholds: {error!r}") from error
+    return parse_thresholds(text, str(path))
+
+
+def parse_thresholds(text: str, path: str) -> Thresholds:
+    """The same from what the file holds; `path` is for messages. Raises InputError."""
+    try:
+        raw = tomllib.loads(text)
         if raw["version"] != 1:
             raise InputError(f"{path} has version {raw['version']}; this release reads 1")
         return Thresholds(_scale(raw["user"]), _scale(raw["data"]), raw["levels"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} holds no thresholds: {error!r}") from error
 
 

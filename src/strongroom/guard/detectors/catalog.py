@@ -45,8 +45,8 @@ class Roster:
     notes: tuple[str, ...] = ()
 
 
-def roster(model: ModelUse = ModelUse.OPTIONAL) -> Roster:
-    """All detectors, loaded once.
+def roster(model: ModelUse = ModelUse.OPTIONAL, trained: Detector | None = None) -> Roster:
+    """All detectors, loaded once; `trained` in place of the model that comes with the package.
 
     Raises MissingExtra without the guard extra, InputError for a plug-in that does not load, and
     whatever the model says if it is required.
@@ -55,7 +55,7 @@ def roster(model: ModelUse = ModelUse.OPTIONAL) -> Roster:
     notes = []
     if model is not ModelUse.OFF:
         try:
-            detectors.append(model_detector := _load(f"{HOME}.{MODEL}"))
+            detectors.append(model_detector := trained or _load(f"{HOME}.{MODEL}"))
             notes += [said] if (said := getattr(model_detector, "note", "")) else []
         except (InputError, IntegrityError, MissingExtra) as error:
             if model is ModelUse.REQUIRED:

@@ -12,21 +12,34 @@ logit, corrected for the number of pieces read, becomes a score on a scale set o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from strongroom.domain.errors import InputError
 from strongroom.guard.detectors._decoded import stretches_of
-from strongroom.guard.detectors._encoder import NEEDS, Encoder, load_encoder, runnable
+from strongroom.guard.detectors._encoder import (
+    NEEDS,
+    Encoder,
+    load_encoder,
+    make_encoder,
+    runnable,
+)
 from strongroom.guard.detectors._ngrams import Ngrams
-from strongroom.guard.detectors._scoring import Scale, Thresholds, read_thresholds
+from strongroom.guard.detectors._scoring import (
+    Scale,
+    Thresholds,
+    parse_thresholds,
+    read_thresholds,
+)
 from strongroom.guard.detectors._windows import Window, segments_of, windows_of
 from strongroom.guard.records import Detection, Message, Source, View
 
 KIND: Final = "injection.model"
 UNREAD: Final = "limit.unread"
+FILES: Final = ("ngrams.npz", "thresholds.toml")
+ENCODER_FILES: Final = ("encoder.onnx", "tokenizer.json")
 FLOOR: Final = 0.2
 """Scores below are nothing to tell."""
 WINDOWS: Final = 1_800
@@ -151,13 +164,36 @@ def load(folder: Path | None = None) -> InjectionModel:
     there = (home / "encoder.onnx").exists()
     encoder = load_encoder(home) if there and runnable() else None
     thresholds = read_thresholds(home / "thresholds.toml")
+    return _made(Ngrams.load(home / "ngrams.npz"), encoder, thresholds, there=there)
+
+
+def load_files(files: Mapping[str, bytes], where: str) -> InjectionModel:
+    """The same from files in memory, by name, as a registry opens them; nothing is written.
+
+    Raises InputError, which names `where`, when one is missing or broken.
+    """
+    there = any(name in files for name in ENCODER_FILES)
+    for name in (*FILES, *(ENCODER_FILES if there else ())):
+        if name not in files:
+            raise InputError(f"{where} holds no {name}", fix="seal a folder with the whole model")
+    model, tokens = (files.get(name, b"") for name in ENCODER_FILES)
+    encoder = make_encoder(model, tokens, where) if there and runnable() else None
+    ngrams, scales = (files[name] for name in FILES)
+    thresholds = parse_thresholds(scales.decode("utf-8", "replace"), where)
+    return _made(Ngrams.read(ngrams, where), encoder, thresholds, there=there)
+
+
+def _made(
+    ngrams: Ngrams, encoder: Encoder | None, thresholds: Thresholds, *, there: bool
+) -> InjectionModel:
+    """`there`: whether there is an encoder, be it usable or not."""
     note = (
         ""
         if encoder
         else "the injection model judges by n-grams alone: "
         + (f"its encoder needs {' and '.join(NEEDS)}" if there else "it has no encoder here")
     )
-    return InjectionModel(Ngrams.load(home / "ngrams.npz"), encoder, thresholds, note)
+    return InjectionModel(ngrams, encoder, thresholds, note)
 
 
 def _home() -> Path:

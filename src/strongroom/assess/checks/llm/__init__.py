@@ -1,0 +1,1 @@
+"""Checks of what stands before language models, one file each."""
