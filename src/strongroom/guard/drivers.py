@@ -11,19 +11,22 @@ from datetime import date
 from itertools import islice
 from typing import Final, TypeAlias, TypeVar
 
-from strongroom.guard.engine import Answer, Conversation, Inspect, Question, judge
+from strongroom.guard.engine import Answer, Ask, Consult, Conversation, Question, judge
 from strongroom.guard.policy import Policy
 from strongroom.guard.records import Detector, Judgement
 
 MAX_DETECTIONS: Final = 5_000
 """Of one detector in one message; more is a flood, behind which something could hide."""
 T = TypeVar("T")
-Run: TypeAlias = Callable[[Inspect], Answer]
+Run: TypeAlias = Callable[[Ask], Answer]
+NO_JUDGE: Final = Answer(failed="there is no judge here")
 log = logging.getLogger(__name__)
 
 
-def here(ask: Inspect) -> Answer:
-    """Run a detector in this thread, for as long as it takes."""
+def here(ask: Ask) -> Answer:
+    """Run a detector in this thread, for as long as it takes. There is no judge."""
+    if isinstance(ask, Consult):
+        return NO_JUDGE
     detector = ask.detector
     try:
         detections = tuple(islice(detector.inspect(ask.message), MAX_DETECTIONS + 1))
@@ -45,7 +48,7 @@ class Within:
     pool: Executor
     seconds: float
 
-    def __call__(self, ask: Inspect) -> Answer:
+    def __call__(self, ask: Ask) -> Answer:
         """Its answer, or that it took too long. A detector that is late goes on in its thread."""
         future = self.pool.submit(here, ask)
         try:
@@ -55,7 +58,7 @@ class Within:
             return Answer(failed=f"took longer than {self.seconds * 1000:.0f} ms")
 
 
-def converse(talk: Generator[Inspect, Answer, T], run: Run = here) -> T:
+def converse(talk: Generator[Ask, Answer, T], run: Run = here) -> T:
     """Answer a conversation until it is over; what it came to."""
     try:
         ask = next(talk)

@@ -31,6 +31,7 @@ from strongroom.guard.records import (
     hardest,
 )
 
+JUDGE_VERSION: Final = 1
 MAX_ROUNDS: Final = 4
 """Maskings of one text; a text that still holds something after these is blocked."""
 
@@ -44,8 +45,19 @@ class Inspect:
 
 
 @dataclass(frozen=True, slots=True)
+class Consult:
+    """Ask a judge about a text in the grey zone. Nobody has to answer: see `judge.py`."""
+
+    text: str
+    """As it would go on: with places masked."""
+    source: Source
+    chars: int
+    """A longer text is not shown to anybody."""
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What a detector saw, or why it could not tell."""
+    """What a detector or a judge saw, or why it could not tell."""
 
     detections: tuple[Detection, ...] = ()
     failed: str | None = None
@@ -62,7 +74,8 @@ class Question:
     language: str | None = None
 
 
-Conversation: TypeAlias = Generator[Inspect, Answer, Judgement]
+Ask: TypeAlias = Inspect | Consult
+Conversation: TypeAlias = Generator[Ask, Answer, Judgement]
 
 
 def judge(
@@ -86,7 +99,23 @@ def judge(
     text = question.text
     if action is Action.MASK:
         text, action = yield from _without(question, policy, detectors, today, kept)
+    rules = policy.file.judge
+    if rules is not None and action is not Action.BLOCK and rules.wants(question.source, kept):
+        answer = yield Consult(text, question.source, rules.chars)
+        kept += opinion(answer, len(question.text))
+        worst = hardest(policy.action_on(d, question.source) for d in kept)
+        if not policy.enforce:
+            worst = min(worst, Action.FLAG, key=lambda a: a.rank)
+        action, score = hardest((action, worst)), _score(kept, question.source, policy)
     return Judgement(action, score, kept, "" if action is Action.BLOCK else text, 0, failures)
+
+
+def opinion(answer: Answer, length: int) -> tuple[Detection, ...]:
+    """What a judge said; that it said nothing is a detection too, of which the policy decides."""
+    if answer.failed is None:
+        return answer.detections
+    facts = {"why": answer.failed}
+    return (Detection(f"judge@{JUDGE_VERSION}", "judge.lost", 1.0, (0, length), (), facts),)
 
 
 def inspect(

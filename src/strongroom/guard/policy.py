@@ -11,7 +11,7 @@ allow:                     # somebody answers for each, until a day
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -35,7 +35,7 @@ from strongroom.guard.records import Action, Detection, Source
 from strongroom.guard.tools.rules import ToolRules
 
 ANY: Final = "any"
-PLACELESS: Final = frozenset(("abuse", "schema", "tool", "mcp"))
+PLACELESS: Final = frozenset(("abuse", "schema", "judge", "tool", "mcp"))
 """Kinds of whole answers, calls and users."""
 Score = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(min_length=1, max_length=4_000)]
@@ -126,6 +126,29 @@ class OutputRules(_Part):
     """Of an output; a stream is held until its end, and no longer than this."""
 
 
+class JudgeRules(_Part):
+    """When a judge is asked: for what lies between certain and harmless, and nothing else."""
+
+    low: Score = 0.3
+    high: Score = 0.75
+    """Scores from `low` on and below `high` are grey."""
+    kinds: tuple[Kind, ...] = ("injection", "jailbreak")
+    """Kinds of which the highest score counts."""
+    sources: tuple[Literal["user", "context", "tool_result"], ...] = (
+        "user", "context", "tool_result",
+    )  # fmt: skip
+    send_content: Literal[True]
+    """The judge is shown texts, with places masked: somebody must have wanted that."""
+    chars: Annotated[int, Field(ge=16, le=200_000)] = 8_000
+    """A longer text is not sent; then nobody was asked."""
+
+    def wants(self, source: Source, found: Iterable[Detection]) -> bool:
+        """Whether what was found is grey."""
+        kinds = tuple(f"{kind}." for kind in self.kinds)
+        scores = (d.score for d in found if f"{d.kind}.".startswith(kinds))
+        return source.value in self.sources and self.low <= max(scores, default=0.0) < self.high
+
+
 class PolicyFile(_Part):
     """The file as people write it."""
 
@@ -150,6 +173,8 @@ class PolicyFile(_Part):
     """What a model may call; without it every tool may be."""
     mcp: McpRules = McpRules()
     output: OutputRules | None = None
+    judge: JudgeRules | None = None
+    """Asks another model; who answers, says the gateway's configuration."""
     abuse: AbuseRules = AbuseRules()
     """What one user does over time; what is done about it stands under `actions`."""
     topics: dict[Kind, Annotated[tuple[Text, ...], Field(min_length=1, max_length=500)]] = Field(
@@ -290,6 +315,9 @@ def _contradictions(file: PolicyFile | None) -> list[Problem]:
                     what = f"{milder} from {low:g} on is never taken: {harder} begins at {high:g}"
                     problems.append(Problem(("actions", kind, source), what, "swap them"))
     problems += _misplaced(file)
+    if file.judge is not None and file.judge.low >= file.judge.high:
+        what = f"nothing lies between {file.judge.low:g} and {file.judge.high:g}"
+        problems.append(Problem(("judge", "low"), what, "let `low` be less than `high`"))
     if file.output is not None:
         problems += _schema_problems(file.output)
     if file.model is ModelUse.OFF and file.level is Level.PAYMENTS and file.enforce is not False:

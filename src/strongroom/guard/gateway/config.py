@@ -157,6 +157,20 @@ class Shared(_Part):
     seconds: Seconds = 0.25
 
 
+class Judge(_Part):
+    """The model that is asked where a policy has a `judge`; never needed."""
+
+    upstream: Name
+    """One that speaks openai; its key, certificates, time-outs and breaker count."""
+    model: Text
+    seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
+    """For one answer, all in all."""
+    tokens_per_day: Count
+    """Of each tenant."""
+    money_per_day: Annotated[float, Field(gt=0)] | None = None
+    """Of each tenant; by `prices`."""
+
+
 class Tokens(_Part):
     """Of policies that tokenise: how long values are kept, and what pseudonyms come from."""
 
@@ -235,6 +249,7 @@ class GatewayFile(_Part):
     limits: Limits = Limits()
     prices: dict[Text, Price] = Field(default_factory=dict)
     shared: Shared | None = None
+    judge: Judge | None = None
     unjudged: Unjudged = Unjudged()
     tool_definitions: Literal["context", "system"] = "context"
     """Who speaks in the definitions of tools."""
@@ -297,6 +312,8 @@ def _contradictions(file: GatewayFile | None) -> list[Problem]:
         parts = urlsplit(upstream.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             problems.append(Problem(("upstreams", name, "url"), "is no http(s) address"))
+    if file.judge is not None:
+        problems += _judge_problems(file.judge, file)
     seen: dict[str, str] = {}
     for name, tenant in file.tenants.items():
         at = ("tenants", name)
@@ -319,4 +336,18 @@ def _contradictions(file: GatewayFile | None) -> list[Problem]:
             seen[key.sha256] = name
         if tenant.limits.money_per_day is not None and not file.prices:
             problems.append(Problem((*at, "limits", "money_per_day"), "needs `prices`"))
+    return problems
+
+
+
+def _judge_problems(judge: Judge, file: GatewayFile) -> list[Problem]:
+    problems = []
+    upstream = file.upstreams.get(judge.upstream)
+    if upstream is None:
+        known = f"known: {', '.join(file.upstreams)}"
+        problems.append(Problem(("judge", "upstream"), f"no upstream {judge.upstream!r}", known))
+    elif upstream.speaks != "openai":
+        problems.append(Problem(("judge", "upstream"), "does not speak openai"))
+    if judge.money_per_day is not None and not file.prices:
+        problems.append(Problem(("judge", "money_per_day"), "needs `prices`"))
     return problems

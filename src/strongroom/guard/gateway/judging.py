@@ -76,6 +76,8 @@ class Memory:
         """Remember one that let the text pass as it is."""
         if judgement.failures or judgement.action in (Action.MASK, Action.BLOCK):
             return
+        if any(d.kind == "judge.lost" for d in judgement.detections):
+            return  # the next time somebody may answer
         self._kept[key] = replace(judgement, text="", micros=0)
         while len(self._kept) > self._size:
             self._kept.popitem(last=False)

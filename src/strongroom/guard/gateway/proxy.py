@@ -197,6 +197,8 @@ class Proxy:
         """Judge somewhere; what takes too long has failed."""
         guard, seconds = request.caller.guard, request.setup.file.limits.judge_seconds
         try:
+            if guard.policy.file.judge is not None:
+                return await self.workers.wait(work, seconds)
             return await self.workers.do(work, size, guard.detectors, seconds)
         except TimeoutError:
             would = guard.policy.on_failure

@@ -21,6 +21,7 @@ from strongroom.guard.abuse.memory import LocalMemory, Memory
 from strongroom.guard.abuse.memory import OrLocal as OrLocalMemory
 from strongroom.guard.gateway.app import Gateway
 from strongroom.guard.gateway.config import GatewayFile, load_config
+from strongroom.guard.gateway.consulting import Consulting
 from strongroom.guard.gateway.events import Both, FileSink, Sink
 from strongroom.guard.gateway.judging import Memory as Judgements
 from strongroom.guard.gateway.limits import Counters, LocalCounters
@@ -100,7 +101,9 @@ def gateway_of(
     )  # fmt: skip
     watching = Watching(memory_of(setup.file), time.time)
     proxy = Proxy(recorder, counters, workers, Judgements(), vault, watching, time.time)
-    return Gateway(setup, proxy, tally, today, lambda: f"sr_{secrets.token_hex(12)}")
+    gateway = Gateway(setup, proxy, tally, today, lambda: f"sr_{secrets.token_hex(12)}")
+    workers.consult = Consulting(counters, lambda: gateway.setup)
+    return gateway
 
 
 class Server(uvicorn.Server):

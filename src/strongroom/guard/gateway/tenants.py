@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -111,7 +111,7 @@ def set_up(
     today: Callable[[], date],
     environ: Mapping[str, str],
     verify: Verify = unsigned,
-    run_for: Callable[[Policy], Run] = lambda _: here,
+    run_for: Callable[[Policy, str], Run] = lambda _, __: here,
     pace_for: Callable[[str], Pace] = lambda _: LocalPace(),
     detectors: Callable[[ModelUse], tuple[tuple[Detector, ...], tuple[str, ...]]] | None = None,
 ) -> Setup:
@@ -127,11 +127,12 @@ def set_up(
     for name in sorted({tenant.policy for tenant in file.tenants.values()}):
         own, told = load(policies[name].file.model)
         notes += [note for note in told if note not in notes]
-        guards[name] = Guard(policies[name], own, today, run_for(policies[name]))
+        guards[name] = Guard(policies[name], own, today)
     servers = {n: Server(n, one, folder, environ) for n, one in file.upstreams.items()}
     callers: dict[str, tuple[Caller, date | None]] = {}
     for name, tenant in file.tenants.items():
         guard = guards[tenant.policy]
+        guard = replace(guard, run=run_for(guard.policy, name))
         own_file = guard.policy.file
         grounds = Grounds(
             own_file.canaries, hosts=own_file.hosts, labels=own_file.labels,

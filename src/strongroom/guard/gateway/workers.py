@@ -8,25 +8,34 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import cache
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from strongroom.guard.detectors.catalog import HOME
-from strongroom.guard.drivers import Run, Within, here
-from strongroom.guard.engine import Answer, Inspect
+from strongroom.guard.drivers import NO_JUDGE, Run, Within, here
+from strongroom.guard.engine import Answer, Ask, Consult
 from strongroom.guard.policy import Policy
 from strongroom.guard.records import Detector
 
 AT_ONCE: Final = 4_096
 """Characters that are judged where they arrive: some milliseconds."""
+WAITING: Final = 64
+"""Threads that wait for a judge; further requests wait for them."""
+MAX_WAIT: Final = 61.0
+"""Seconds; the judge's own time-out ends earlier."""
 T = TypeVar("T")
 
 
 def is_own(detector: Detector) -> bool:
     """Whether a detector is part of this package, and so held to linear time by its tests."""
     return _is_ours(type(detector))
+
+
+def _may_wait() -> bool:
+    return threading.current_thread().name.startswith("asking")
 
 
 @cache
@@ -41,12 +50,18 @@ class Workers:
         cores = os.cpu_count() or 1
         self._judging = ThreadPoolExecutor(cores, "judge")
         self._foreign = ThreadPoolExecutor(4 * cores, "detector")
+        self._waiting = ThreadPoolExecutor(WAITING, "asking")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.consult: Callable[[str, Consult], Coroutine[Any, Any, Answer]] | None = None
+        """Asks the judge for a tenant, where one is configured; runs in the loop."""
 
-    def run_for(self, policy: Policy) -> Run:
-        """Own detectors in place, others with the policy's time limit."""
+    def run_for(self, policy: Policy, tenant: str = "") -> Run:
+        """Own detectors in place, others with the policy's time limit; the judge, if there is."""
         limited = Within(self._foreign, policy.file.limits.milliseconds / 1000)
 
-        def run(ask: Inspect) -> Answer:
+        def run(ask: Ask) -> Answer:
+            if isinstance(ask, Consult):
+                return self._consult(tenant, ask)
             return here(ask) if is_own(ask.detector) else limited(ask)
 
         return run
@@ -60,7 +75,24 @@ class Workers:
         loop = asyncio.get_running_loop()
         return await asyncio.wait_for(loop.run_in_executor(self._judging, work), seconds)
 
+    async def wait(self, work: Callable[[], T], seconds: float) -> T:
+        """Do some judging that may have to wait for a judge. Raises TimeoutError."""
+        self._loop = asyncio.get_running_loop()
+        return await asyncio.wait_for(self._loop.run_in_executor(self._waiting, work), seconds)
+
+    def _consult(self, tenant: str, ask: Consult) -> Answer:
+        """Ask from one of the threads that may wait; anywhere else there is no judge."""
+        if self.consult is None or self._loop is None or not _may_wait():
+            return NO_JUDGE
+        future = asyncio.run_coroutine_threadsafe(self.consult(tenant, ask), self._loop)
+        try:
+            return future.result(MAX_WAIT)
+        except (TimeoutError, CancelledError):
+            future.cancel()
+            return Answer(failed="took too long")
+
     def close(self) -> None:
         """Wait for nothing that has not begun."""
+        self._waiting.shutdown(wait=False, cancel_futures=True)
         self._judging.shutdown(wait=False, cancel_futures=True)
         self._foreign.shutdown(wait=False, cancel_futures=True)
