@@ -16,6 +16,10 @@ from bench._paper.tables import SOURCES
 
 RESEARCH: Final = Path(__file__).parents[2] / "docs/research"
 PAPER: Final = RESEARCH / "payment-fraud-models-under-attack.md"
+SWALLOWED: Final = "robustness.poisoning_swallowed"
+SHARE: Final = "0.002"
+SEEN: Final = 0.01
+"""A change of AUC that somebody would ask about."""
 _TEMPLATE: Final = Path(__file__).parent / "paper.md.j2"
 
 
@@ -40,6 +44,8 @@ def write() -> Path:
             record=record(runs),
             environment=_environment(runs),
             missing=_missing(runs),
+            moved=_moved(runs),
+            poisoned=sum(cell.check == SWALLOWED for cell, _ in runs.all()),
             done=len(tuple(runs.all())),
             planned=len(SOURCES) * len(MODELS) * len(CHECKS),
         ),
@@ -90,6 +96,15 @@ def record(runs: Runs) -> str:
         for c, run in runs.all()
     ]
     return _markdown(["system", "check", "outcome", "SHA-256 of the statement"], rows)
+
+
+def _moved(runs: Runs) -> list[str]:
+    """Systems in which validation by AUC would have seen the poison."""
+    return [
+        f"{MODELS[cell.model][0]} on {TITLES[cell.source]} ({short(found.value)})"
+        for cell, run in runs.all()
+        if (found := run.evidence.metric(f"auc_change[{SHARE}]")) and abs(found.value) > SEEN
+    ]
 
 
 def _or_why(run: Run, metric: str) -> str:
