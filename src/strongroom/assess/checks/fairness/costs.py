@@ -52,6 +52,8 @@ _METHOD: Final = "bootstrap over blocks of amounts"
 _MOST: Final = 1e15
 """An amount beyond this is no amount of money."""
 _TN, _FP, _FN, _TP = range(4)
+_SAID: Final = {"declined": "declined", "missed": "missed", "cost": "errors cost"}
+"""Each share in the sentence of the finding."""
 
 
 class CostSettings(Decisions):
@@ -167,8 +169,8 @@ def _attribute(
             yield unknown(
                 _RULE,
                 "too_small",
-                f"{split.attribute}: fewer than two groups are large enough to compare what is "
-                f"{name} ({settings.min_rows} rows, {settings.min_labelled} of each label)",
+                f"{split.attribute}: fewer than two groups are large enough to compare {name} "
+                f"({settings.min_rows} rows, {settings.min_labelled} of the label)",
                 where=split.attribute,
                 fix="test on more rows",
             )
@@ -182,7 +184,7 @@ def _attribute(
             yield metric(f"cost[{split.attribute}]", max(each, key=lambda e: e.value), n, _METHOD)
         yield points(split, name, eligible, here[eligible], [(e.low, e.high) for e in each])
         words.append(
-            f"{name} {here[worst.lowest]:.2%} of the money of {split.names[worst.lowest]}, "
+            f"{_SAID[name]} {here[worst.lowest]:.2%} of the money of {split.names[worst.lowest]}, "
             f"{here[worst.highest]:.2%} of {split.names[worst.highest]}"
         )
     if words:
