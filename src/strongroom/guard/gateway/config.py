@@ -236,6 +236,16 @@ class Signed(_Part):
     """Where the newest revisions that were loaded are kept; belongs to the gateway alone."""
 
 
+class Sealed(_Part):
+    """A trained detector that a registry vouches for, in place of the one in the package."""
+
+    system: Name
+    """As its manifest names it."""
+    stage: Literal["development", "validation", "production"] = "production"
+    home: Text = ".strongroom"
+    """Folder of the home, from this file."""
+
+
 class GatewayFile(_Part):
     """The file as people write it."""
 
@@ -250,6 +260,7 @@ class GatewayFile(_Part):
     prices: dict[Text, Price] = Field(default_factory=dict)
     shared: Shared | None = None
     judge: Judge | None = None
+    detector: Sealed | None = None
     unjudged: Unjudged = Unjudged()
     tool_definitions: Literal["context", "system"] = "context"
     """Who speaks in the definitions of tools."""
@@ -337,7 +348,6 @@ def _contradictions(file: GatewayFile | None) -> list[Problem]:
         if tenant.limits.money_per_day is not None and not file.prices:
             problems.append(Problem((*at, "limits", "money_per_day"), "needs `prices`"))
     return problems
-
 
 
 def _judge_problems(judge: Judge, file: GatewayFile) -> list[Problem]:

@@ -13,14 +13,16 @@ import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 import uvicorn
 
-from strongroom.domain.errors import StrongroomError
+from strongroom.domain.errors import InputError, StrongroomError
 from strongroom.guard.abuse.memory import LocalMemory, Memory
 from strongroom.guard.abuse.memory import OrLocal as OrLocalMemory
+from strongroom.guard.engine import Question
 from strongroom.guard.gateway.app import Gateway
-from strongroom.guard.gateway.config import GatewayFile, load_config
+from strongroom.guard.gateway.config import GatewayFile, Sealed, load_config
 from strongroom.guard.gateway.consulting import Consulting
 from strongroom.guard.gateway.events import Both, FileSink, Sink
 from strongroom.guard.gateway.judging import Memory as Judgements
@@ -36,12 +38,24 @@ from strongroom.guard.gateway.telling import anchoring, telling
 from strongroom.guard.gateway.tenants import Setup, Verify, set_up, unsigned
 from strongroom.guard.gateway.watching import Watching
 from strongroom.guard.gateway.workers import Workers
+from strongroom.guard.records import Detector, Source
 from strongroom.guard.signing import Vouching, read_file
 from strongroom.guard.tokens.vault import Vault
 from strongroom.guard.tools.pace import LocalPace, Pace
 from strongroom.keys.trust import TrustPolicy
 
 log = logging.getLogger(__name__)
+
+
+Unseal: TypeAlias = Callable[[Sealed, Path], Detector]
+"""Opens a sealed detector; the path is the folder of the configuration. This room knows no
+registry: who starts the gateway brings one."""
+
+
+def sealed_away(sealed: Sealed, folder: Path) -> Detector:
+    """For a gateway that was started without a registry."""
+    raise InputError(f"{sealed.system} is sealed, and no registry is here to open it",
+                     where=str(folder), fix="start it with `strongroom guard serve`")  # fmt: skip
 
 
 def now() -> datetime:
@@ -110,14 +124,24 @@ class Server(uvicorn.Server):
     """uvicorn with a gateway: SIGHUP reloads, SIGTERM drains."""
 
     def __init__(
-        self, config: uvicorn.Config, gateway: Gateway, reload: Callable[[], Setup]
+        self,
+        config: uvicorn.Config,
+        gateway: Gateway,
+        reload: Callable[[], Setup],
+        listening: Callable[[str], None],
     ) -> None:
         super().__init__(config)
-        self._gateway, self._reload = gateway, reload
+        self._gateway, self._reload, self._listening = gateway, reload, listening
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        """Listen, and listen to SIGHUP."""
-        await super().startup(sockets)  # type: ignore[arg-type]
+        """Listen, say so, and listen to SIGHUP. Raises InputError where it cannot listen."""
+        try:
+            await super().startup(sockets)  # type: ignore[arg-type]
+        except SystemExit as error:
+            where = f"{self.config.host}:{self.config.port}"
+            raise InputError("cannot be listened on: is the port free?", where=where) from error
+        for bound in self.servers:
+            self._listening(":".join(map(str, bound.sockets[0].getsockname()[:2])))
         self._loop = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread():
             self._loop.add_signal_handler(signal.SIGHUP, self.reload)
@@ -150,6 +174,7 @@ def prepare(
     workers: Workers,
     *,
     verify: Verify = unsigned,
+    unseal: Unseal = sealed_away,
     paces: dict[str, Pace] | None = None,
 ) -> Setup:
     """All that a configuration means. Raises what is wrong with it.
@@ -164,6 +189,7 @@ def prepare(
             known[tenant] = pace_of(file, tenant)
         return known[tenant]
 
+    trained = unseal(file.detector, path.parent) if file.detector else None
     if file.signed is not None:
         trust = path.parent / file.signed.trust
         policy = TrustPolicy.parse(read_file(trust), where=str(trust))
@@ -176,11 +202,28 @@ def prepare(
         verify=verify,
         run_for=workers.run_for,
         pace_for=pace_for,
+        trained=trained,
     )
 
 
-def server_of(path: Path, setup: Setup, workers: Workers, *, verify: Verify = unsigned) -> Server:
-    """A server that is ready to run."""
+def warmed(setup: Setup) -> Setup:
+    """The same, after a text: models and tables are loaded before anybody waits for them."""
+    for guard in {id(one.guard): one.guard for one, _ in setup.callers.values()}.values():
+        for source in (Source.USER, Source.CONTEXT, Source.OUTPUT):
+            guard.judge(Question("The first text that is judged loads what is left.", source))
+    return setup
+
+
+def server_of(
+    path: Path,
+    setup: Setup,
+    workers: Workers,
+    *,
+    verify: Verify = unsigned,
+    unseal: Unseal = sealed_away,
+    listening: Callable[[str], None] = lambda _: None,
+) -> Server:
+    """A server that is ready to run. `listening` is told each address once it is open."""
     file = setup.file
     gateway = gateway_of(setup, path.parent, workers, counters_of(file))
     tls = file.listen.tls
@@ -207,9 +250,8 @@ def server_of(path: Path, setup: Setup, workers: Workers, *, verify: Verify = un
         ssl_cert_reqs=ssl.CERT_REQUIRED if tls and tls.client_ca else ssl.CERT_NONE,
     )
     paces = {c.name: c.warden.pace for c, _ in setup.callers.values() if c.warden is not None}
-    return Server(config, gateway, lambda: prepare(path, workers, verify=verify, paces=paces))
 
+    def reloaded() -> Setup:
+        return warmed(prepare(path, workers, verify=verify, unseal=unseal, paces=paces))
 
-def serve(path: Path, setup: Setup, workers: Workers, *, verify: Verify = unsigned) -> None:
-    """Serve until SIGTERM or SIGINT, then drain."""
-    server_of(path, setup, workers, verify=verify).run()
+    return Server(config, gateway, reloaded, listening)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -114,9 +115,13 @@ def set_up(
     run_for: Callable[[Policy, str], Run] = lambda _, __: here,
     pace_for: Callable[[str], Pace] = lambda _: LocalPace(),
     detectors: Callable[[ModelUse], tuple[tuple[Detector, ...], tuple[str, ...]]] | None = None,
+    trained: Detector | None = None,
 ) -> Setup:
-    """Read policies, keys and certificates. Raises what is wrong with the first that is broken."""
-    load = detectors or _roster
+    """Read policies, keys and certificates. Raises what is wrong with the first that is broken.
+
+    `trained`: in place of the trained detector that comes with the package.
+    """
+    load = detectors or partial(_roster, trained)
     policies = {DEFAULT_POLICY: default_policy()}
     for name, ref in file.policies.items():
         policies[name] = _policy(folder / ref.file, verify)
@@ -166,8 +171,10 @@ def _content_key(file: GatewayFile, folder: Path, environ: Mapping[str, str]) ->
     return content_key(secret_of(file.record.content_key, folder, environ, where), where)
 
 
-def _roster(model: ModelUse) -> tuple[tuple[Detector, ...], tuple[str, ...]]:
-    there = roster(model)
+def _roster(
+    trained: Detector | None, model: ModelUse
+) -> tuple[tuple[Detector, ...], tuple[str, ...]]:
+    there = roster(model, trained)
     return there.detectors, there.notes
 
 
