@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from strongroom.cli.guard_detectors import app as detectors_app
 from strongroom.cli.guard_log import app as log_app
 from strongroom.cli.guard_mcp import app as mcp_app
 from strongroom.cli.guard_policies import app as policies_app
@@ -35,6 +36,7 @@ app.add_typer(policies, name="policy")
 policies.add_typer(policies_app)
 app.add_typer(log_app, name="log")
 app.add_typer(replay_app)
+app.add_typer(detectors_app)
 app.add_typer(mcp_app, name="mcp")
 STYLE = {Action.ALLOW: "green", Action.FLAG: "yellow", Action.MASK: "magenta", Action.BLOCK: "red"}
 

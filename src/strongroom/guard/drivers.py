@@ -13,7 +13,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from strongroom.guard.engine import Answer, Ask, Consult, Conversation, Question, judge
 from strongroom.guard.policy import Policy
-from strongroom.guard.records import Detector, Judgement
+from strongroom.guard.records import Detection, Detector, Judgement
 
 MAX_DETECTIONS: Final = 5_000
 """Of one detector in one message; more is a flood, behind which something could hide."""
@@ -36,9 +36,22 @@ def here(ask: Ask) -> Answer:
             "detector %s@%s crashed: %s", detector.name, detector.version, type(error).__name__
         )
         return Answer(failed=f"crashed: {type(error).__name__}")
+    length = len(ask.message.text)
+    if not all(_is_sound(one, length) for one in detections):
+        return Answer(failed="said what is no detection in this text")
     if len(detections) > MAX_DETECTIONS:
         return Answer(detections[:MAX_DETECTIONS], f"saw more than {MAX_DETECTIONS} things")
     return Answer(detections)
+
+
+def _is_sound(one: object, length: int) -> bool:
+    """Whether it is a detection with a score, in a place of a text of that length."""
+    if not isinstance(one, Detection) or not isinstance(one.score, int | float):
+        return False
+    span = one.span
+    if not (isinstance(span, tuple) and [type(at) for at in span] == [int, int]):
+        return False
+    return 0 <= one.score <= 1 and 0 <= span[0] <= span[1] <= length
 
 
 @dataclass(frozen=True, slots=True)

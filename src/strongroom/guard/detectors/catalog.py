@@ -6,15 +6,16 @@ Discovery says what exists; the policy says what is done about what they see.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from importlib.util import find_spec
-from typing import Final
+from typing import Any, Final
 
 from strongroom.domain.errors import InputError, IntegrityError, MissingExtra
-from strongroom.guard.policy import ModelUse
+from strongroom.guard.policy import PLACELESS, ModelUse
 from strongroom.guard.records import Detector
 
 HOME: Final = "strongroom.guard.detectors"
@@ -35,6 +36,7 @@ OWN: Final = (
 )
 MODEL: Final = "injection_model"
 GROUP: Final = "strongroom.detectors"
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +77,57 @@ def _load(module: str) -> Detector:
     return detector
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One detector, for people."""
+
+    name: str
+    version: int
+    kinds: tuple[str, ...]
+    origin: str
+    """"strongroom", or the distribution that announces it."""
+
+
+def listed(detectors: Iterable[Detector]) -> list[Listed]:
+    """Who the detectors are, and whose."""
+    origins = {entry.module: entry.dist for entry in entry_points(group=GROUP)}
+
+    def origin(detector: Detector) -> str:
+        module = type(detector).__module__
+        dist = origins.get(module)
+        return f"{dist.name} {dist.version}" if dist else module.partition(".")[0]
+
+    return [Listed(d.name, d.version, tuple(d.kinds), origin(d)) for d in detectors]
+
+
 def _plugins() -> Iterator[Detector]:
     for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
-        yield _plugin(entry)
+        yield plugin_of(entry.name, lambda entry=entry: entry.load()())
 
 
-def _plugin(entry: EntryPoint) -> Detector:
+def plugin_of(name: str, load: Callable[[], Any]) -> Detector:
+    """Somebody's detector. Raises InputError for one that does not load, or is none."""
     try:
-        detector: Detector = entry.load()()
+        detector: Detector = load()
+        problem = _problem(detector)
     except Exception as error:  # anybody's code: a plug-in that fails to load stops us
-        raise InputError(f"detector plug-in {entry.name} does not load: {error!r}") from error
+        raise InputError(f"detector plug-in {name} does not load: {error!r}") from error
+    if problem:
+        raise InputError(f"detector plug-in {name} is no detector: {problem}")
     return detector
+
+
+def _problem(detector: Any) -> str:
+    """Why something is no detector; empty if it is one."""
+    own_name, version, kinds = detector.name, detector.version, detector.kinds
+    if not isinstance(own_name, str) or not _NAME.fullmatch(own_name):
+        return "its name is not of the form words.with_dots"
+    if type(version) is not int or version < 1:
+        return "its version is no whole number from 1 on"
+    if not isinstance(kinds, tuple | list) or not kinds:
+        return "its kinds are no list of names"
+    if not all(isinstance(kind, str) and _NAME.fullmatch(kind) for kind in kinds):
+        return "its kinds are not of the form words.with_dots"
+    if any(kind.split(".")[0] in PLACELESS for kind in kinds):
+        return f"no detector yields {', '.join(sorted(PLACELESS))}: the guard itself does"
+    return "" if callable(detector.inspect) else "it has no `inspect`"
