@@ -210,15 +210,8 @@ def test_the_next_round_uses_evidence_again_and_says_so(three):
     assert recorded(three) == ["one", "three", "two"]
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        pytest.param(("--to", "production"), id="stage"),
-        pytest.param(("--format", "sarif"), id="sarif"),
-    ],
-)
-def test_what_does_not_go_with_all_is_refused(three, words):
-    done = ask(three, *words)
+def test_what_does_not_go_with_all_is_refused(three):
+    done = ask(three, "--to", "production")
     assert done.returncode == 2
     assert b"does not go with --all" in done.stderr
 

@@ -66,6 +66,7 @@ def test_delong_has_the_spread_that_repetition_shows():
     assert np.mean(claimed) == pytest.approx(np.std(apart), rel=0.15)
 
 
+@pytest.mark.slow
 def test_no_difference_is_rarely_called_one():
     """Of 60 pairs of equally good models 3 may be told apart by chance, by any of the tests."""
     called = 0
@@ -170,6 +171,7 @@ def test_a_model_that_cannot_be_opened_is_an_error_not_a_crash(workshop, spoiled
         compare_systems(manifest(workshop.folder), manifest(spoiled), fpr=0.01, seed=0)
 
 
+@pytest.mark.slow
 def test_the_program_says_worse_and_leaves_with_1(workshop, spoiled):
     done = subprocess.run(
         [sys.executable, "-m", "strongroom.cli", "assess", str(spoiled), "--check", "data.schema",
