@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 from rich.console import Console
@@ -20,11 +21,16 @@ from strongroom.cli.guard_mcp import app as mcp_app
 from strongroom.cli.guard_policies import app as policies_app
 from strongroom.cli.guard_replay import app as replay_app
 from strongroom.cli.guard_setup import guard_of
+from strongroom.cli.options import HOME, ActorOption, HomeOption
 from strongroom.cli.output import Format, FormatOption, people, write_json
+from strongroom.domain.decision import Stage
 from strongroom.domain.errors import InputError
 from strongroom.guard.engine import Question
 from strongroom.guard.exchange import MAX_LINE, Verdict, check_lines
-from strongroom.guard.records import Action, Grounds, Source
+from strongroom.guard.records import Action, Detector, Grounds, Source
+
+if TYPE_CHECKING:
+    from strongroom.guard.gateway.config import Sealed
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -67,6 +73,12 @@ def check(
         Source, typer.Option("--source", help="Who speaks the one text.")
     ] = Source.USER,
     policy_file: PolicyOption = None,
+    detector: Annotated[
+        str | None,
+        typer.Option("--detector", metavar="sealed:SYSTEM@STAGE", help="Ours out of the registry."),
+    ] = None,
+    actor: ActorOption = "",
+    home: HomeOption = HOME,
     form: Annotated[
         Output, typer.Option("--format", help="jsonl prints one JSON object a line.")
     ] = Output.TEXT,
@@ -77,7 +89,7 @@ def check(
     """
     if (source_file is None) == (text is None):
         raise InputError("give either --input FILE or --text TEXT")
-    guard = guard_of(policy_file)
+    guard = guard_of(policy_file, _trained(detector, home, actor))
     verdicts = check_lines(_lines(source_file, text, source), guard)
     raise typer.Exit(_print(verdicts, form))
 
@@ -133,14 +145,16 @@ def serve(
 ) -> None:
     """Stand in front of APIs of language models and judge both ways.
 
-    SIGTERM drains, SIGHUP reloads. Exit 0 after a drain or a clean check, 2 if it cannot start.
+    Says what it loads, and "listening" once it is open. SIGTERM drains, SIGHUP reloads.
+    Exit 0 after a drain or a clean check, 2 if it cannot start.
     """
     # The server and its client are of the gateway extra; other verbs do without.
-    from strongroom.guard.gateway.serving import prepare, server_of  # noqa: PLC0415
+    from strongroom.guard.gateway.serving import prepare, server_of, warmed  # noqa: PLC0415
     from strongroom.guard.gateway.workers import Workers  # noqa: PLC0415
 
-    workers = Workers()
-    setup = prepare(config, workers)
+    workers, started = Workers(), time.monotonic()
+    people.print("loading policies, detectors and models …")
+    setup = warmed(prepare(config, workers, unseal=_unseal))
     file = setup.file
     for note in setup.notes:
         people.print(Text(f"note: {note}", style="yellow"), soft_wrap=True)
@@ -150,8 +164,12 @@ def serve(
             f"{len(setup.callers)} keys, mode {file.mode}"
         )
         return
-    people.print(f"listening on {file.listen.host}:{file.listen.port}, mode {file.mode}")
-    server_of(config, setup, workers).run()
+    people.print(f"loaded in {time.monotonic() - started:.1f} s")
+
+    def listening(where: str) -> None:
+        people.print(f"listening on {where}, mode {file.mode}", soft_wrap=True)
+
+    server_of(config, setup, workers, unseal=_unseal, listening=listening).run()
 
 
 @app.command()
@@ -161,6 +179,21 @@ def key() -> None:
 
     secret, digest = new_key()
     write_json({"key": secret, "sha256": digest})
+
+
+def _trained(reference: str | None, home: Path, actor: str) -> Detector | None:
+    if reference is None:
+        return None
+    # The registry and its database are of this option alone.
+    from strongroom.cli.guard_detector import parsed, sealed_detector  # noqa: PLC0415
+
+    return sealed_detector(*parsed(reference), home, actor)
+
+
+def _unseal(sealed: Sealed, folder: Path) -> Detector:
+    from strongroom.cli.guard_detector import sealed_detector  # noqa: PLC0415 - as above
+
+    return sealed_detector(sealed.system, Stage(sealed.stage), folder / sealed.home, "")
 
 
 def _lines(source_file: Path | None, text: str | None, source: Source) -> Iterator[bytes]:

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -37,24 +36,11 @@ def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str, Path]]:
         command = [sys.executable, "-c", SERVE, "guard", "serve", "--config", str(path)]
         child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         try:
-            until(child.stderr, "listening")
-            open_at(port)
+            until(child.stderr, "listening")  # and so it does: nobody tries again here
             yield child, f"http://127.0.0.1:{port}", tmp_path
         finally:
             child.kill()
             child.communicate()
-
-
-def open_at(port: int) -> None:
-    """Wait until somebody listens."""
-    for _ in range(600):
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=60).close()
-        except ConnectionRefusedError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("nobody listens")
 
 
 def until(stderr: IO[str] | None, word: str) -> str:
@@ -113,3 +99,18 @@ def test_a_head_without_end_closes_its_connection(tmp_path) -> None:
             except ConnectionError:
                 answered = b""
         assert answered == b"" or answered.startswith(b"HTTP/1.1 400")
+
+
+def test_a_port_that_is_taken_is_said_and_ends_with_two(tmp_path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        path = write_config(
+            tmp_path, "http://127.0.0.1:9", CONFIG.replace("port: 0", f"port: {port}")
+        )
+        command = [sys.executable, "-c", SERVE, "guard", "serve", "--config", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "is the port free?" in done.stderr
+    assert "listening" not in done.stderr
