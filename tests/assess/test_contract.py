@@ -36,6 +36,7 @@ OPENS_MODEL = {
     "robustness.evasion_budget",
     "robustness.extraction",
     "robustness.poisoning_swallowed",
+    "robustness.triggers",
 }
 QUICK = {
     # What the contract is about does not need the full budgets.

@@ -1,9 +1,9 @@
 """The privacy ledger: every use of a data set, signed and logged, and none past its budget.
 
 1. The budget of a data set is set once, by digest; it may be lowered later, never raised.
-2. A use is added to all that were recorded for the same digest.
-3. If the sum passes the budget nothing is recorded and the use is refused; otherwise the record is
-   there before the data may be touched.
+2. Uses are added to all that were recorded for the same digest.
+3. If the sum passes the budget nothing is recorded and the uses are refused; otherwise the records
+   are there before the data may be touched.
 
 Records are evidence of the check id `privacy.spending@1`, signed by the home's assessor; records
 that the trust policy does not vouch for, or that the ledger does not have, stop everything: a sum
@@ -101,13 +101,16 @@ class PrivacyLedger:
             self._record(data, system, "budget", said, facts, ())
             return self.account(data)
 
-    def spend(self, data: Digest, use: Use, *, system: str, purpose: str) -> Account:
-        """Record a use before it happens. Raises DeniedError past the budget, or without one."""
+    def spend(self, data: Digest, *uses: Use, system: str, purpose: str) -> Account:
+        """Record uses before they happen: all of them or none.
+
+        Raises DeniedError past the budget, or without one.
+        """
         with self._alone():
             before = self.account(data)
             if before.budget is None:
                 raise DeniedError("no privacy budget is set", where=str(data), fix="set one first")
-            after = Account(before.budget, (*before.uses, use))
+            after = Account(before.budget, (*before.uses, *uses))
             total = after.epsilon
             if total > before.budget.epsilon:
                 raise DeniedError(
@@ -116,15 +119,25 @@ class PrivacyLedger:
                     where=str(data),
                     fix="add noise, run fewer times, or use other data",
                 )
-            facts = {
-                "mechanism": use.mechanism,
-                "parameters": dict(use.parameters),
-                "times": use.times,
-                "purpose": purpose,
-            }
             figure = Metric.exact("epsilon", total, len(after.uses))
-            self._record(data, system, "use", f"{purpose}: {use.mechanism}", facts, (figure,))
+            for use in uses:
+                facts = {
+                    "mechanism": use.mechanism,
+                    "parameters": dict(use.parameters),
+                    "times": use.times,
+                    "purpose": purpose,
+                }
+                self._record(data, system, "use", f"{purpose}: {use.mechanism}", facts, (figure,))
             return after
+
+    def data_sets(self) -> tuple[Digest, ...]:
+        """Every data set of which something is recorded, sorted."""
+        found = {
+            subject.digest
+            for record in self._home.records(EVIDENCE_TYPE, check=str(SPENDING))
+            for subject in record.statement.subjects
+        }
+        return tuple(sorted(found, key=str))
 
     def _alone(self) -> Any:
         return held(self._home.folder / "privacy.lock")

@@ -23,6 +23,9 @@ MECHANISMS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Names, and the parameters that each takes."""
 MAX_TIMES: Final = 10_000_000
+_MAX_NOISE, _MIN_NOISE = 1e6, 0.3
+"""Between which noise is sought; below the least, sums take minutes."""
+_NEAR: Final = 1e-2
 _UNIT: Final = frozenset({"sampling", "delta"})
 
 
@@ -82,6 +85,32 @@ def _composed(uses: Sequence[Use], delta: float) -> float:
     for use in uses:
         accountant.compose(event_of(use), use.times)
     return float(accountant.get_epsilon(delta))
+
+
+def noise_for(sampling: float, times: int, epsilon: float, delta: float) -> float:
+    """The least noise multiplier, to a hundredth of it, whose steps cost at most `epsilon` at `delta`.
+
+    Raises InputError where no noise below a million is enough.
+    """
+
+    def cost(noise: float) -> float:
+        return spent([Use("sampled_gaussian", _steps(noise, sampling), times)], delta)
+
+    low, high = 0.0, 1.0
+    while cost(high) > epsilon:
+        low, high = high, 2 * high
+        if high > _MAX_NOISE:
+            raise InputError(f"no noise is enough for an epsilon of {epsilon:g}", fix="raise it")
+    while high - low > _NEAR * high:
+        middle = (low + high) / 2
+        low, high = (
+            (middle, high) if middle < _MIN_NOISE or cost(middle) > epsilon else (low, middle)
+        )
+    return high
+
+
+def _steps(noise: float, sampling: float) -> dict[str, float]:
+    return {"noise_multiplier": noise, "sampling": sampling}
 
 
 def event_of(use: Use) -> Any:
