@@ -13,7 +13,7 @@ from strongroom.assess.explain.reasons import (
     read_words,
 )
 from strongroom.assess.explain.shapley import Explanation
-from strongroom.domain.errors import InputError
+from strongroom.domain.errors import InputError, LimitError
 
 FEATURES = ("utilisation", "late_30", "late_60", "income", "age_of_car", "enquiries")
 
@@ -87,6 +87,11 @@ def test_a_file_of_words_that_is_not_whole_is_refused(tmp_path, text, what):
 def test_a_missing_file_is_a_clear_error(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_words(tmp_path / "none.toml", ("a",))
+
+
+def test_a_huge_file_is_not_read_to_its_end(tmp_path):
+    with pytest.raises(LimitError, match="more than"):
+        read_words(write(tmp_path, "#" * 1_000_001), ("a",))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ import numpy as np
 from strongroom.assess.explain.shapley import Explanation
 from strongroom.assess.measures.groups import Bools, Floats
 from strongroom.domain.digests import Digest, sha256
-from strongroom.domain.errors import InputError
+from strongroom.domain.errors import InputError, LimitError
 
 USUAL_MOST: Final = 4
 """Reasons to a notice, after comment 9(b)(2)-1."""
@@ -69,16 +69,18 @@ def named(features: Sequence[str]) -> Words:
 
 
 def read_words(path: Path, features: Sequence[str]) -> Words:
-    """Words from a TOML file: `[reasons]` with a text for each feature. Raises InputError.
+    """Words from a TOML file: `[reasons]` with a text for each feature.
 
-    Every feature of the model must be there: any of them may come to be a principal reason.
+    Every feature of the model must be there: any of them may come to be a principal reason. Raises
+    InputError, LimitError.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", where=path.name) from error
     if len(data) > _MAX_BYTES:
-        raise InputError(f"{len(data)} bytes of reasons, {_MAX_BYTES} allowed", where=path.name)
+        raise LimitError(f"more than {_MAX_BYTES} bytes of reasons", where=path.name)
     try:
         raw = tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -94,10 +94,10 @@ def mitigate(
 
     Raises InputError where a table has one class, or fewer than two groups are large enough.
     """
-    for table in (train, test):
-        if len(np.unique(table.y)) < 2:
+    for people in (train, test):
+        if len(np.unique(people.y)) < 2:
             raise InputError("mitigation needs rows of both classes, in training and test")
-        if len(np.unique(table.group)) < 2:
+        if len(np.unique(people.group)) < 2:
             raise InputError("mitigation needs rows of two groups, in training and test")
     order = rng.permutation(len(train.y))
     cut = int(len(order) * plan.hold)
