@@ -224,6 +224,10 @@ class Telemetry(_Part):
     ocsf: Text | None = None
     """A file of OCSF 1.8, a JSON object a line."""
     otlp: Collector | None = None
+    otlp_logs: Collector | None = None
+    """With its path, `…/v1/logs`."""
+    otlp_metrics: Collector | None = None
+    """With its path, `…/v1/metrics`."""
     queue: Count = 10_000
 
 

@@ -55,6 +55,14 @@ def telling(config: Telemetry, folder: Path) -> Telling | None:
         from strongroom.guard.events.spans import otlp  # noqa: PLC0415
 
         writers.append(otlp(config.otlp.endpoint, config.otlp.seconds))
+    if config.otlp_logs or config.otlp_metrics:
+        from strongroom.guard.events.signals import otlp_logs, otlp_metrics  # noqa: PLC0415 - so too
+
+        if config.otlp_logs:
+            writers.append(otlp_logs(config.otlp_logs.endpoint, config.otlp_logs.seconds))
+        if config.otlp_metrics:
+            to = config.otlp_metrics
+            writers.append(otlp_metrics(to.endpoint, to.seconds))
     return Telling(Outlet(writers, config.queue)) if writers else None
 
 
