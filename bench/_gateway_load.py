@@ -162,6 +162,8 @@ def process(*role: str) -> Iterator[tuple[str, psutil.Process]]:
     )
     try:
         port = child.stdout.readline().strip() if child.stdout else ""
+        if not port:
+            raise RuntimeError(f"{role[0]} did not start")
         yield f"http://127.0.0.1:{port}", psutil.Process(child.pid)
     finally:
         child.terminate()

@@ -22,8 +22,8 @@ import psutil
 
 from bench._gateway_load import DELTAS, PACE, fire, one, process, session
 
-REQUESTS: Final = 40
-ROUNDS: Final = 2
+REQUESTS: Final = 100
+ROUNDS: Final = 3
 OPEN: Final = (250, 1_000)
 AT_ONCE: Final = 16
 SOAK: Final = ("plain", "card", "prompt", "plain", "attack")
