@@ -28,9 +28,7 @@ def ask(gate, method, path, headers=(), body=None) -> tuple[int, bytes]:
         connection.close()
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, deadline=None)
 @given(
     method=st.sampled_from(METHODS), path=st.sampled_from(CONTROL), tail=TAILS, headers=HEADERS,
     body=st.none() | st.binary(max_size=60),
