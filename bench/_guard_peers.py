@@ -63,20 +63,29 @@ def asked(peer: str, first: Iterable[Row], then: Iterable[Row]) -> Answers:
     if python is None:
         return {}
     kept = _Kept(peer)
-    others = sorted(set(then))
-    random.Random(5).shuffle(others)
-    rows = list(dict.fromkeys((*first, *others)))
+    rows = in_order(first, then)
     answers = {row: answer for row in rows if (answer := kept.get(row))}
     todo = [row for row in rows if row not in answers]
     until, size = time.monotonic() + PER_PEER, TRIAL
-    while todo and (left := until - time.monotonic()) > 0:
+    mute = bool(answers) and _is_mute(answers)
+    while todo and not mute and (left := until - time.monotonic()) > 0:
         said = _ask(python, peer, todo[:size], left)
         answers |= said
-        if all(answer.flagged is None for answer in said.values()):
-            break  # it hangs, dies, or lacks something: asking on tells no more
         kept.add(said)
+        mute = _is_mute(said)  # it hangs, dies, or lacks something: asking on tells no more
         todo, size = [row for row in todo if row not in said], BATCH
     return answers
+
+
+def _is_mute(answers: Answers) -> bool:
+    return all(answer.flagged is None for answer in answers.values())
+
+
+def in_order(first: Iterable[Row], then: Iterable[Row]) -> list[Row]:
+    """Each row once: the first in their order, the others as chance, always the same, has it."""
+    others = sorted(set(then))
+    random.Random(5).shuffle(others)
+    return list(dict.fromkeys((*first, *others)))
 
 
 def _ask(python: Path, peer: str, rows: Sequence[Row], seconds: float) -> dict[Row, Answer]:

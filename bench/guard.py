@@ -5,20 +5,22 @@ jailbreak, at the balanced level, with the same thresholds for every set. The se
 repository; without them only numbers and time are measured. Nothing was tuned on them.
 
 Answers of peers are kept (`_guard_peers.py`), so a second run measures ours alone;
-`STRONGROOM_BENCH_SECONDS=0` asks no peer anything new.
+`STRONGROOM_BENCH_SECONDS=0` asks no peer anything new, `STRONGROOM_BENCH_OURS` gives ours more or
+fewer seconds.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from statistics import median
 
 from bench import _guard_rows as rows
-from bench._guard_peers import PEERS, PII_PEERS, Answer, Answers, asked
+from bench._guard_peers import PEERS, PII_PEERS, Answer, Answers, asked, in_order
 from bench._guard_rows import Row, Sets
 from strongroom.guard.detectors.catalog import OWN, roster
 from strongroom.guard.drivers import Guard, here
@@ -33,6 +35,11 @@ KEPT = 0.95
 """Share of what was caught in plain that must be caught in a disguise."""
 FEWEST = 10
 """Attacks caught in plain that a share of them can be told of."""
+
+OURS = float(os.environ.get("STRONGROOM_BENCH_OURS", "400"))
+"""Seconds for ours in each setting; a busy machine needs more."""
+CELL = OURS / 20
+"""Seconds for one stage and one sort of text."""
 
 Engines = Mapping[str, Answers]
 
@@ -74,7 +81,7 @@ def _answers() -> tuple[Engines, list[str]]:
     first = _flat(rows.timed())
     then = _flat(rows.quality()) + list(_disguises()) if rows.BENCH.is_dir() else []
     engines: dict[str, Answers] = {
-        name: _ours(partial(_flagged, guard), [*first, *then]) for name, guard in guards().items()
+        name: _ours(partial(_flagged, guard), first, then) for name, guard in guards().items()
     }
     notes, theirs = [], {peer: asked(peer, first, then) for peer in PEERS}
     for peer, answers in theirs.items():
@@ -90,7 +97,7 @@ def _answers() -> tuple[Engines, list[str]]:
 def _number_answers() -> tuple[Engines, list[str]]:
     first, then = _flat(rows.timed()), _flat(rows.numbers())
     patterns = next(iter(guards().values()))
-    found: dict[str, Answers] = {"strongroom": _ours(partial(_numbered, patterns), then)}
+    found: dict[str, Answers] = {"strongroom": _ours(partial(_numbered, patterns), (), then)}
     found |= {peer: asked(peer, first, then) for peer in PII_PEERS}
     missing = [f"{peer} is not installed here." for peer, said in found.items() if not said]
     return {name: said for name, said in found.items() if said}, missing
@@ -121,10 +128,13 @@ def _numbered(guard: Guard, row: Row) -> bool:
     return any(d.kind.startswith(NUMBERS) for d in guard.judge(Question(row.text)).detections)
 
 
-def _ours(judge: Callable[[Row], bool], asked_of: Iterable[Row]) -> Answers:
+def _ours(judge: Callable[[Row], bool], first: Iterable[Row], then: Iterable[Row]) -> Answers:
+    """Ours in the order of the peers, for so long; what is left is missing from each set alike."""
     _say("ours")
-    answers = {}
-    for row in dict.fromkeys(asked_of):
+    answers, until = {}, time.monotonic() + OURS
+    for row in in_order(first, then):
+        if time.monotonic() > until:
+            break
         started = time.process_time()
         flagged = judge(row)
         answers[row] = Answer(flagged, 1000 * (time.process_time() - started))
@@ -237,7 +247,7 @@ def _stages() -> str:
     }
     lines = ["| stage | " + " | ".join(texts) + " |", "|---|" + "---:|" * len(texts)]
     for name, act in _steps().items():
-        cells = [_spread([_taken(act, text) for text in part]) for part in texts.values()]
+        cells = [_spread(list(_taken(act, part))) for part in texts.values()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -262,7 +272,12 @@ def _judge(guard: Guard, text: str) -> object:
     return guard.judge(Question(text))
 
 
-def _taken(act: Callable[[str], object], text: str) -> float:
-    started = time.thread_time_ns()
-    act(text)
-    return (time.thread_time_ns() - started) / 1e6
+def _taken(act: Callable[[str], object], texts: Iterable[str]) -> Iterator[float]:
+    """CPU milliseconds of each text, until time is up; of three at least."""
+    until = time.monotonic() + CELL
+    for count, text in enumerate(texts):
+        if count > 2 and time.monotonic() > until:
+            return
+        started = time.thread_time_ns()
+        act(text)
+        yield (time.thread_time_ns() - started) / 1e6
