@@ -17,7 +17,7 @@ def environment(peer: str, pins: Sequence[str]) -> Path | None:
     python = folder / "bin/python"
     if not (folder / "installed").exists():
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", *pins]
+        install = [str(python), "-m", "pip", "install", "--quiet", *pins]
         if subprocess.run(install, check=False, stderr=subprocess.DEVNULL).returncode:
             return None
         (folder / "installed").touch()

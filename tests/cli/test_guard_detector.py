@@ -14,10 +14,11 @@ from strongroom.cli.guard_detector import parsed, sealed_detector
 from strongroom.domain.decision import Stage
 from strongroom.domain.errors import InputError, IntegrityError, StrongroomError
 from strongroom.governance.loader import Loaded, load_manifest
-from strongroom.guard.detectors.injection_model import load
+from strongroom.guard.detectors.injection_model import InjectionModel, load
+from strongroom.guard.gateway.config import Sealed
 from strongroom.guard.gateway.serving import prepare
 from strongroom.guard.gateway.workers import Workers
-from strongroom.guard.records import Source
+from strongroom.guard.records import Detector, Source
 from strongroom.home.home import Home
 from strongroom.registry.registry import Registry
 from strongroom.testing.releases import decide
@@ -129,12 +130,12 @@ def test_the_gateway_judges_with_it_and_does_not_start_without_it(
         f"tenants: {{desk: {{keys: [{{name: k, sha256: {'a' * 64}}}], upstreams: [llm]}}}}\n"
     )
 
-    def unseal(sealed, folder):
+    def unseal(sealed: Sealed, folder: Path) -> Detector:
         return sealed_detector(sealed.system, Stage(sealed.stage), folder / sealed.home, "")
 
     setup = prepare(config, Workers(), unseal=unseal)
     ((caller, _),) = setup.callers.values()
-    (model,) = [d for d in caller.guard.detectors if d.name == "injection.model"]
+    (model,) = [d for d in caller.guard.detectors if isinstance(d, InjectionModel)]
     assert model.encoder is None, "the sealed one has no encoder; the installed one has"
     assert any("no encoder here" in note for note in setup.notes)
     with pytest.raises(InputError, match="no registry is here"):
@@ -149,7 +150,7 @@ def test_the_whole_length_from_scan_to_judgement(where: Path, system: Loaded) ->
     """Assessed, gated, sealed and promoted by the verbs; then `guard check` judges with it."""
 
     def strongroom(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "strongroom.cli", *map(str, arguments), "--home", where]
+        command = [sys.executable, "-m", "strongroom.cli", *map(str, (*arguments, "--home", where))]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     for verb in (("assess", system.folder), ("gate", system.folder, "--to", "development"),
