@@ -60,7 +60,7 @@ def packed(mark: Mark) -> bytes:
 
 def unpacked(data: bytes | bytearray) -> list[Mark]:
     """Messages as they were kept."""
-    return [Mark(at, sketch, near) for at, sketch, near in _MARK.iter_unpack(data)]
+    return [*map(Mark._make, _MARK.iter_unpack(data))]
 
 
 @dataclass(slots=True)

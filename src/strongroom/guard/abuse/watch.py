@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from strongroom.guard.abuse.rules import AbuseRules
 from strongroom.guard.abuse.sketch import NEAR_BITS
@@ -25,9 +25,8 @@ HOURS: Final = 24
 HOUR: Final = 3_600
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What is kept of one message."""
+class Mark(NamedTuple):
+    """What is kept of one message. A tuple: two hundred of them are read with each message."""
 
     at: float
     """Seconds since the epoch."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -102,7 +103,11 @@ def listed(detectors: Iterable[Detector]) -> list[Listed]:
 
 def _plugins() -> Iterator[Detector]:
     for entry in sorted(entry_points(group=GROUP), key=lambda e: e.name):
-        yield plugin_of(entry.name, lambda entry=entry: entry.load()())
+        yield plugin_of(entry.name, partial(_made, entry))
+
+
+def _made(entry: EntryPoint) -> Any:
+    return entry.load()()
 
 
 def plugin_of(name: str, load: Callable[[], Any]) -> Detector:

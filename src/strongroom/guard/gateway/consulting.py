@@ -98,6 +98,6 @@ def _used(value: Any, reserved: Use) -> Use:
     if not isinstance(usage, dict):
         return reserved
     given, made = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not (isinstance(given, int) and isinstance(made, int) and 0 <= min(given, made)):
+    if not (isinstance(given, int) and isinstance(made, int) and min(given, made) >= 0):
         return reserved
     return Use(given, made)
