@@ -11,23 +11,21 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-from strongroom.assess.dp.ledger import Budget, PrivacyLedger
-from strongroom.assess.dp.mechanisms import Use
+from strongroom.assess.dp.ledger import Budget
 from strongroom.cli.federate_demo import app as demo_app
 from strongroom.cli.options import HOME, HomeOption, key_passphrase
 from strongroom.cli.output import Format, FormatOption, people, write_json
-from strongroom.domain.digests import sha256_of
-from strongroom.domain.errors import DeniedError, InputError
+from strongroom.domain.errors import InputError
 from strongroom.federated import certificates, parties
 from strongroom.federated.bank import Line, take_part
 from strongroom.federated.coordinator import Place, coordinate
 from strongroom.federated.models import Model, to_bytes
 from strongroom.federated.parties import open_party
-from strongroom.federated.plan import MAX_FILE, Plan, parse_plan, public_key
+from strongroom.federated.plan import MAX_FILE, parse_plan, public_key
 from strongroom.federated.rounds import Rounds
+from strongroom.federated.spending import Spender
 from strongroom.federated.tables import read_rows
 from strongroom.federated.tasks import Finished
-from strongroom.federated.worker import Loss
 from strongroom.home.home import Home, system_clock
 from strongroom.storage.files import told, write_file
 
@@ -162,30 +160,10 @@ def join(
         model = take_part(party, agreed, rows, line, say=_say)
     else:
         with Home.open(home, create=True) as opened:
-            spend = _Spender(
-                opened, agreed, data, None if epsilon is None else Budget(epsilon, delta)
-            )
+            budget = None if epsilon is None else Budget(epsilon, delta)
+            spend = Spender(opened, agreed.system, data, budget)
             model = take_part(party, agreed, rows, line, spend=spend, say=_say)
     _write(model, out)
-
-
-class _Spender:
-    """Tells the privacy ledger of each use of the bank's rows before it happens."""
-
-    def __init__(self, home: Home, agreed: Plan, data: Path, budget: Budget | None) -> None:
-        self._ledger, self._system = PrivacyLedger(home), agreed.system
-        with told(data), data.open("rb") as source:
-            self._data = sha256_of(iter(lambda: source.read(1 << 20), b""))
-        if budget is not None:
-            self._ledger.set_budget(self._data, budget, system=self._system)
-        if self._ledger.account(self._data).budget is None:
-            raise DeniedError(
-                "no privacy budget is set for these rows", where=str(data), fix="--epsilon 3"
-            )
-
-    def __call__(self, loss: Loss) -> None:
-        use = Use(loss.mechanism, loss.parameters, loss.times)
-        self._ledger.spend(self._data, use, system=self._system, purpose=loss.purpose)
 
 
 def _write(model: Model, out: Path | None) -> None:

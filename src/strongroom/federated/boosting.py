@@ -109,6 +109,7 @@ def _score(sums: Floats, plan: BoostingPlan) -> Floats:
 
 
 def _leaf(sums: Floats, plan: BoostingPlan) -> float:
-    """Newton's step, times the learning rate."""
+    """Newton's step within bounds, times the learning rate."""
     first, second = sums
-    return float(-plan.learning_rate * first / (max(second, 0.0) + plan.l2 + 1e-12))
+    step = -first / (max(second, 0.0) + plan.l2 + 1e-12)
+    return float(plan.learning_rate * np.clip(step, -plan.max_step, plan.max_step))

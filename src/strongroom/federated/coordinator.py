@@ -198,6 +198,7 @@ async def coordinate(
     finally:
         server.close()
         await hub.tell(Frame({"gone": True}), 1.0)
+        await hub.close()
 
 
 def _question(step: Step, question: Any, task: Task, session: str) -> Frame:

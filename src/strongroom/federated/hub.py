@@ -16,7 +16,8 @@ from strongroom.federated.wire import Frame
 
 _HELLO: Final = 10.0
 """Seconds for a caller to say which plan it has."""
-_MAX_HELLO: Final = 4096
+_GOODBYE: Final = 2.0
+"""Seconds for a connection to be closed in good order."""
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Hub:
         self._plan, self._say = plan, say
         self._keys = plan.keys
         self._links: dict[str, _Link] = {}
+        self._open: set[asyncio.StreamWriter] = set()
         self._changed = asyncio.Event()
 
     @property
@@ -87,6 +89,16 @@ class Hub:
                 pass
             self.drop(bank, "done")
 
+    async def close(self) -> None:
+        """Hang up on everybody, and wait until that is done."""
+        for writer in list(self._open):
+            writer.close()
+            try:
+                await asyncio.wait_for(writer.wait_closed(), _GOODBYE)
+            except OSError:  # TimeoutError and ssl.SSLError are some
+                writer.transport.abort()
+        await asyncio.sleep(0)  # what was aborted is closed in the loop's next turn
+
     def drop(self, bank: str, why: str) -> None:
         """Hang up: an answer that comes late must not be taken for the next one."""
         link = self._links.pop(bank, None)
@@ -95,6 +107,7 @@ class Hub:
             link.writer.close()
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open = {one for one in self._open if not one.transport.is_closing()} | {writer}
         try:
             async with asyncio.timeout(_HELLO):
                 name = self._caller(writer)

@@ -50,6 +50,9 @@ class BoostingPlan(_Part):
     bins: int = Field(default=64, ge=2, le=256)
     learning_rate: float = Field(default=0.2, gt=0, le=1)
     l2: float = Field(default=1.0, ge=0, le=1e6)
+    max_step: float = Field(default=2.0, gt=0, le=100)
+    """Largest value of a leaf before the learning rate: where one class is rare, second derivatives
+    are small and steps without this bound overshoot."""
     min_weight: float = Field(default=5.0, gt=0, le=1e9)
     """Least sum of second derivatives on either side of a split."""
 
