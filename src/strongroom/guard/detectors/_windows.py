@@ -17,10 +17,10 @@ STRIDE: Final = 330
 SEGMENT: Final = 280
 """Longest segment, in characters."""
 _SHORT: Final = 50
-"""Sentences shorter than this are read together with the next one."""
+"""Sentences and cells shorter than this are read together with short ones that follow."""
 _SLACK: Final = 40
 _SENTENCE: Final = re.compile(
-    r"[^\n.!?。！？؟]{0,280}(?:[\n.!?。！？؟]+[\"'”»)\]]*|$)|.{1,280}", re.DOTALL
+    r"[^\n|.!?。！？؟]{0,280}(?:[\n|.!?。！？؟]+[\"'”»)\]]*|$)|.{1,280}", re.DOTALL
 )
 
 
@@ -47,19 +47,22 @@ def windows_of(text: str, limit: int) -> Iterator[Window]:
 
 
 def segments_of(text: str, limit: int) -> list[Window]:
-    """One or a few sentences or lines each, without overlap; at most `limit`, evenly spread."""
+    """A sentence, line or table cell each, or a few short ones; at most `limit`, evenly spread.
+
+    A long sentence is read alone: a few words before it would blur what it says.
+    """
     found: list[Window] = []
     start = end = 0
     for match in _SENTENCE.finditer(text):
         stop = match.end()
-        if end > start and (end - start >= _SHORT or stop - start > SEGMENT):
+        if end > start and (end - start >= _SHORT or stop - end >= _SHORT):
             found.append(Window(text[start:end], start, end))
             start = end
         end = stop
     if end > start:
         found.append(Window(text[start:end], start, end))
     step = max(1, -(-len(found) // limit))
-    return [piece for piece in found[::step] if not piece.text.isspace()]
+    return [piece for piece in found[::step] if any(map(str.isalnum, piece.text))]
 
 
 def _at_space(text: str, at: int) -> int:

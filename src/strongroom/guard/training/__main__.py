@@ -14,10 +14,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from strongroom.guard.detectors._encoder import load_encoder
 from strongroom.guard.detectors._ngrams import Ngrams
+from strongroom.guard.detectors._scoring import Scale
 from strongroom.guard.detectors.injection_model import load
 from strongroom.guard.training import calibrate, evaluate
 from strongroom.guard.training.corpora import Example, read_lines
@@ -47,13 +50,17 @@ def ngrams(firewall: Path, out: Path, model: Path) -> None:  # noqa: ARG001
 
 def calibrate_scales(firewall: Path, out: Path, model: Path) -> None:  # noqa: ARG001
     """Set stack and thresholds on calibration data."""
-    rows = calibrate.even(_read(out / "calibration.jsonl"))
+    with ProcessPoolExecutor(2) as pool:
+        user, data = pool.map(partial(_scale, out / "calibration.jsonl", model), (0, 1))
+    (model / "thresholds.toml").write_text(calibrate.as_toml(user, data))
+
+
+def _scale(calibration: Path, model: Path, ask: int) -> Scale:
+    """The scale for a user's words (0) or for data (1)."""
     grams = Ngrams.load(model / "ngrams.npz")
     encoder = load_encoder(model) if (model / "encoder.onnx").exists() else None
-    user, data = (
-        calibrate.scale_of(calibrate.read_all(grams, encoder, rows, ask)) for ask in (0, 1)
-    )
-    (model / "thresholds.toml").write_text(calibrate.as_toml(user, data))
+    rows = calibrate.even(_read(calibration))
+    return calibrate.scale_of(calibrate.read_all(grams, encoder, rows, ask))
 
 
 def evaluate_bench(firewall: Path, out: Path, model: Path) -> None:

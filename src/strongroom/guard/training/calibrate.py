@@ -26,13 +26,22 @@ LEVELS = {
     "strict": {"user": 0.3, "data": 0.3},
 }
 """From which score a detection counts. The scores are bound to false alarms by POINTS."""
-POINTS = ((0.02, 0.3), (0.01, 0.45), (0.003, 0.5))
-"""(share of innocent calibration texts that score higher, score)."""
+POINTS = (
+    ((0.01, 0.04, 0.3), (0.003, 0.02, 0.45), (0.001, 0.01, 0.5)),
+    ((0.02, 0.08, 0.3), (0.01, 0.04, 0.45), (0.003, 0.02, 0.5)),
+)
+"""For users, for data: (share of innocent calibration texts that score higher, the same of HARD
+ones, score). Users are stricter: most of what they say is innocent, and trigger words are common.
+"""
+HARD = ("words.", "ignore.", "instructions", "prompt.words", "system.words", "password", "salted")
+"""Innocent requests full of the words that attacks like: what a guard is most often wrong about."""
 SURE = ((0.4, 0.75), (4.0, 0.95), (9.0, 0.999))
 """(logit above the last point, score): to block asks for a little more than to tell."""
 START = Scale(0.5, 0.5, 1.0, 0.0, 0.0, -1e9, ((0.0, 0.1), (1.0, 0.9)), ((0.0, 0.1), (1.0, 0.9)))
 BELOW = -1e3
 """The logit of what the encoder never sees."""
+ALIKE = 32
+"""Texts with so many first characters in common are taken for one."""
 UNSEEN = 0.01
 """Share of calibration attacks that the encoder is not even asked about while the scale is set."""
 LOST = 0.002
@@ -65,7 +74,11 @@ class Read:
     """NaN where the n-gram logit was below `clear`."""
     pieces: NDArray[np.int64]
     attack: NDArray[np.bool_]
+    hard: NDArray[np.bool_]
+    """Innocent, and of the families of HARD."""
     clear: float
+    ask: int
+    """0 user, 1 data."""
 
 
 def read_all(ngrams: Ngrams, encoder: Encoder | None, rows: Sequence[Example], ask: int) -> Read:
@@ -75,8 +88,9 @@ def read_all(ngrams: Ngrams, encoder: Encoder | None, rows: Sequence[Example], a
     attack = np.array([bool(getattr(row, name)) for row in asked])
     lone = InjectionModel(ngrams, None, Thresholds(START, START, LEVELS))
     judged = [lone.read(View(row.text), ask, START) for row in asked]
-    # A sentence that many texts of a grammar share is one observation, not many.
-    first = {(a, j.piece.text): at for at, (a, j) in enumerate(zip(attack, judged, strict=True))}
+    # Texts that begin alike came from one line or template: one observation, not many.
+    begins = [" ".join(each.piece.text.split())[:ALIKE].casefold() for each in judged]
+    first = {pair: at for at, pair in enumerate(zip(attack.tolist(), begins, strict=True))}
     kept = sorted(first.values())
     asked, judged, attack = [asked[i] for i in kept], [judged[i] for i in kept], attack[kept]
     clear = round(float(np.quantile(np.array([j.ngrams for j in judged])[attack], UNSEEN)), 2)
@@ -93,7 +107,9 @@ def read_all(ngrams: Ngrams, encoder: Encoder | None, rows: Sequence[Example], a
         None if encoder is None else np.array(seen),
         np.array([each.pieces for each in judged]),
         attack,
+        np.array([row.origin.startswith(HARD) for row in asked]) & ~attack,
         clear,
+        ask,
     )
 
 
@@ -117,21 +133,20 @@ def scale_of(read: Read) -> Scale:
         stacked=_knots(_corrected(scale, both, read, lone=False), read),
         lone=_knots(_corrected(scale, read.ngrams, read, lone=True), read),
     )
-    return scale if read.encoder is None else replace(scale, clear=_clear(scale, read))
+    if read.encoder is None:
+        return scale
+    return replace(scale, clear=_clear(scale, read.encoder, read))
 
 
-def _clear(scale: Scale, read: Read) -> float:
+def _clear(scale: Scale, encoder: NDArray[np.float64], read: Read) -> float:
     """Below this n-gram logit the encoder hardly ever finds an attack; so it need not look."""
-    strict, floor = POINTS[0][1], scale.lone[1][0]
+    strict, floor = POINTS[read.ask][0][-1], scale.lone[1][0]
     found = [
         ngrams
-        for ngrams, encoder, pieces in zip(
-            read.ngrams[read.attack],
-            read.encoder[read.attack],
-            read.pieces[read.attack],
-            strict=True,
+        for ngrams, seen, pieces, attack in zip(
+            read.ngrams, encoder, read.pieces, read.attack, strict=True
         )
-        if not np.isnan(encoder) and scale.score(ngrams, encoder, pieces) >= strict
+        if attack and not np.isnan(seen) and scale.score(ngrams, seen, pieces) >= strict
     ]
     return round(min(float(np.quantile(found, LOST)), floor), 2)
 
@@ -146,19 +161,28 @@ def _corrected(
 
 def _per_doubling(logits: NDArray[np.float64], read: Read) -> float:
     """The step with which most attacks are found at the point of score 0.5."""
-    share = POINTS[-1][0]
+    share, hard, _ = POINTS[read.ask][-1]
     best, most = 0.0, -1.0
     for step in np.arange(0.0, 1.01, 0.05):
         moved = logits - step * np.log2(np.maximum(1, read.pieces))
-        found = float((moved[read.attack] > np.quantile(moved[~read.attack], 1 - share)).mean())
+        found = float((moved[read.attack] > _point(moved, read, share, hard)).mean())
         if found > most:
             best, most = float(step), found
     return round(best, 2)
 
 
+def _point(logits: NDArray[np.float64], read: Read, share: float, hard: float) -> float:
+    """The logit that no more than so many of the innocent, and of the hard ones, exceed."""
+    point = float(np.quantile(logits[~read.attack], 1 - share))
+    if not read.hard.any():
+        return point
+    return max(point, float(np.quantile(logits[read.hard], 1 - hard)))
+
+
 def _knots(logits: NDArray[np.float64], read: Read) -> tuple[tuple[float, float], ...]:
-    innocent = logits[~read.attack]
-    quantiles = [(float(np.quantile(innocent, 1 - share)), score) for share, score in POINTS]
+    quantiles = [
+        (_point(logits, read, share, hard), score) for share, hard, score in POINTS[read.ask]
+    ]
     last = quantiles[-1][0]
     knots = [(quantiles[0][0] - 6.0, 0.01), *quantiles]
     knots += [(last + above, score) for above, score in SURE]

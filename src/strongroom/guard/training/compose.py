@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from strongroom.guard.detectors._windows import segments_of
+from strongroom.guard.detectors._windows import SEGMENT, segments_of
 from strongroom.guard.training.corpora import Example
 from strongroom.guard.training.grammar import PLACE, Family, read_grammar
 from strongroom.guard.training.surface import disguised, varied
@@ -96,7 +96,8 @@ def _carried(
     """
     carrier = placed(text, order.text, rng)
     origin = f"{kind}+{order.origin}"
-    yield Example(carrier, order.user, 1 if held_out else None, origin, order.weight)
+    if held_out or len(carrier) <= SEGMENT:  # a first window of a longer one may hold no order
+        yield Example(carrier, order.user, 1 if held_out else None, origin, order.weight)
     for piece in [] if held_out else _carrying(carrier, order.text)[:2]:
         yield Example(piece, None, 1, origin, order.weight)
 
