@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import numpy as np
 import typer
@@ -34,6 +34,8 @@ DeltaOption = Annotated[float, typer.Option("--delta", help="Below one over the 
 KindOption = Annotated[
     str, typer.Option("--kind", help="linear (diffprivlib) or net (Opacus).", metavar="KIND")
 ]
+
+_KINDS: Final[dict[str, Kind]] = {"linear": "linear", "net": "net"}
 
 
 @app.callback()
@@ -127,7 +129,7 @@ def train(
     frame = read_table(path)
     x, y = feature_matrix(frame, schema.features), label_vector(frame, schema.target)
     with Home.open(home) as opened:
-        ledger, name = PrivacyLedger(opened), loaded.system.name
+        ledger, name = PrivacyLedger(opened), loaded.system.system.name
         model = train_privately(
             plan,
             x,
@@ -172,9 +174,9 @@ def audit(
 
 
 def _kind(text: str) -> Kind:
-    if text == "linear" or text == "net":  # noqa: PLR1714 - narrows the type
-        return text
-    raise InputError(f"no model of kind {text!r}", fix="linear or net")
+    if text not in _KINDS:
+        raise InputError(f"no model of kind {text!r}", fix="linear or net")
+    return _KINDS[text]
 
 
 def _parameter(text: str) -> tuple[str, float]:

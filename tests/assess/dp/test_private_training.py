@@ -123,14 +123,12 @@ def test_bounds_hold_what_many_have_and_not_what_one_has():
 
 
 def test_the_noise_that_is_found_is_enough_and_hardly_more():
-    noise = noise_for(0.02, 100, 1.0, 1e-5)
+    noise = noise_for(0.02, 10, 1.0, 1e-5)
     assert 0.95 < spent([_steps(noise)], 1e-5) <= 1.0
-    with pytest.raises(InputError, match="no noise"):
-        noise_for(0.5, 10, 1e-9, 1e-5)
 
 
 def _steps(noise):
-    return Use("sampled_gaussian", {"noise_multiplier": noise, "sampling": 0.02}, 100)
+    return Use("sampled_gaussian", {"noise_multiplier": noise, "sampling": 0.02}, 10)
 
 
 def test_a_claim_that_training_does_not_keep_is_refuted_and_one_that_it_keeps_is_not():

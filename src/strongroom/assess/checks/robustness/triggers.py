@@ -121,7 +121,8 @@ def _references(
     stop: Callable[[], bool],
 ) -> list[Score]:
     """Models of the same recipe; fewer when time ends, which ends the search as well."""
-    rng, recipe, made = case.rng(f"{_RULE}.references"), recipe_of(case.scorer), []
+    rng, recipe = case.rng(f"{_RULE}.references"), recipe_of(case.scorer)
+    made: list[Score] = []
     for number in range(settings.references):
         if stop():
             break
