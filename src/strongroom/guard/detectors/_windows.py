@@ -1,6 +1,6 @@
 """Cuts texts into overlapping windows (what a user says) and into segments (what data says).
 
-An order in data is a sentence or two among others, so data is read a few sentences at a time; a
+An order in data is a sentence or two among others, so data is read by sentence, line or cell; a
 user's words are judged together.
 """
 

@@ -5,9 +5,10 @@
 **What it finds**: orders that a user gives against the rules of the assistant; in data, orders of
 any kind to whoever reads it.
 
-**How**: an n-gram model reads everything (a user's words by window, data by a few sentences at a
-time); what it finds most suspect is shown to a small encoder, where that is installed. The highest
-logit, corrected for the number of pieces read, becomes a score on a scale set on calibration data.
+**How**: an n-gram model reads everything (a user's words by window, data by sentence, line or cell
+at a time); what it finds most suspect is shown to a small encoder, where that is installed. The
+highest logit, corrected for the number of pieces read, becomes a score on a scale set on
+calibration data.
 """
 
 from __future__ import annotations
