@@ -72,7 +72,8 @@ def run() -> str:
 def _intro() -> str:
     return (
         "Balanced level, one set of thresholds; peers at their defaults, in one process each, one "
-        f"thread, CPU time. {rows.MOST:,} rows of a set at most, the same for everybody."
+        f"thread, CPU time. {rows.MOST:,} rows of a set at most, the same for everybody; "
+        "“of n”: as many were answered in the time given."
     )
 
 
