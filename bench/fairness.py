@@ -29,7 +29,7 @@ from strongroom.assess.measures.groups import RATES, Cells, Least, Measured, mea
 from strongroom.assess.measures.money import Blocks
 
 ROWS, GROUPS, REPLICATES = 1_000_000, 20, 1_000
-FEW = 2
+FEW = 1
 """Replicates of a million rows that fairlearn draws."""
 SMALL, SMALL_REPLICATES = 5_000, 300
 """Rows and replicates of the comparison of intervals."""
@@ -53,7 +53,7 @@ METRICS = {
 
 
 def run() -> str:
-    """The section, in some two CPU minutes, nearly all of them fairlearn's."""
+    """The section, in some four CPU minutes, nearly all of them fairlearn's."""
     rng = np.random.default_rng(0)
     big = people(rng, ROWS, GROUPS)
     ours, found = cpu(lambda: counted(*big, GROUPS, REPLICATES))
