@@ -20,10 +20,10 @@ from pydantic_core import SchemaError, SchemaValidator, core_schema
 from strongroom.domain.errors import InputError, LimitError, MissingExtra
 
 try:
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-    from jsonschema.exceptions import SchemaError as InvalidSchema  # type: ignore[import-untyped]
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import SchemaError as InvalidSchema
     from jsonschema.exceptions import ValidationError
-    from jsonschema.validators import create  # type: ignore[import-untyped]
+    from jsonschema.validators import create
     from referencing import Registry
     from referencing.exceptions import Unresolvable
 except ModuleNotFoundError as error:
