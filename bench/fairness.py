@@ -53,7 +53,7 @@ METRICS = {
 
 
 def run() -> str:
-    """The section, in some four CPU minutes, nearly all of them fairlearn's."""
+    """The section, in some five CPU minutes, nearly all of them fairlearn's."""
     rng = np.random.default_rng(0)
     big = people(rng, ROWS, GROUPS)
     ours, found = cpu(lambda: counted(*big, GROUPS, REPLICATES))
