@@ -182,9 +182,7 @@ class Proxy:
         verdict = replace(verdict, action=hardest((verdict.action, fate)), would=would)
         if request.who is not None:
             tokens = tokens_in(request.chars)
-            verdict = await self.watching.added_to(
-                verdict, request.who, seen, tokens, guard.policy
-            )
+            verdict = await self.watching.added_to(verdict, request.who, seen, tokens, guard.policy)
         request.verdict = verdict
         self.recorder.record(request.call, "input", verdict, content, seen, reason=reason)
         if verdict.action is Action.BLOCK:
