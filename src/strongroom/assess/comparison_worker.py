@@ -1,7 +1,7 @@
 """Scores two models on the same rows, in a process of its own: model parsers may crash.
 
-Reads one line of JSON from stdin, `{"before": MANIFEST, "after": MANIFEST, "fpr": …, "seed": …}`, and
-says one on stdout: the comparison, or why there is none.
+Reads one line of JSON from stdin, `{"before": MANIFEST, "after": MANIFEST, "fpr": …, "seed": …}`,
+and says one on stdout: the comparison, or why there is none.
 """
 
 from __future__ import annotations

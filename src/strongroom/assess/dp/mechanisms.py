@@ -88,7 +88,7 @@ def _composed(uses: Sequence[Use], delta: float) -> float:
 
 
 def noise_for(sampling: float, times: int, epsilon: float, delta: float) -> float:
-    """The least noise multiplier, to a hundredth of it, whose steps cost at most `epsilon` at `delta`.
+    """The least noise multiplier, to a hundredth of it, whose steps cost at most `epsilon`.
 
     Raises InputError where no noise below a million is enough.
     """
