@@ -14,7 +14,6 @@ administrator can bring it back, and nobody can use it.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -54,7 +53,9 @@ class AwsKeys:
             made = self._kms.create_key(Description=f"Strongroom {name}")["KeyMetadata"]["KeyId"]
             try:
                 self._kms.create_alias(AliasName=self._alias(name), TargetKeyId=made)
-            except self._kms.exceptions.AlreadyExistsException:
+            except ClientError as error:
+                if _code(error) != "AlreadyExistsException":
+                    raise
                 self._kms.schedule_key_deletion(KeyId=made, PendingWindowInDays=WAIT)
 
     def encrypt(self, name: str, data_key: bytes, bound: bytes) -> bytes:
@@ -122,11 +123,12 @@ class AwsKeys:
 
     def _state(self, name: str) -> Any:
         """What the service says of a key; None when there is none."""
-        with (
-            self._told(f"read {name}"),
-            contextlib.suppress(self._kms.exceptions.NotFoundException),
-        ):
-            return self._kms.describe_key(KeyId=self._alias(name))["KeyMetadata"]
+        with self._told(f"read {name}"):
+            try:
+                return self._kms.describe_key(KeyId=self._alias(name))["KeyMetadata"]
+            except ClientError as error:
+                if _code(error) != "NotFoundException":
+                    raise
         return None
 
     def _alias(self, name: str) -> str:
@@ -143,7 +145,7 @@ class AwsKeys:
         try:
             yield
         except ClientError as error:
-            said = str(error.response.get("Error", {}).get("Code", ""))
+            said = _code(error)
             if said in _REFUSALS:
                 raise KeyAccessError(
                     f"permission denied: may not {what} ({said})",
@@ -203,6 +205,11 @@ def open_kms(rest: str, access: Access) -> ServiceKms:
 
     prefix = given.get("prefix", ["strongroom/"])[0]
     return ServiceKms(AwsKeys(f"aws-kms:{rest}", prefix, connect))
+
+
+def _code(error: ClientError) -> str:
+    """What the service calls it. Classes of errors are a client's own, and made by each thread."""
+    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def _context(bound: bytes) -> dict[str, str]:

@@ -29,11 +29,7 @@ T = TypeVar("T")
 
 
 def once(make: Callable[[], T]) -> Callable[[], T]:
-    """`make`, called at first use by one thread; the others get what it made.
-
-    Two clients are one too many where a client brings classes of its own errors, as boto3's does:
-    what one raises the other does not catch.
-    """
+    """`make`, called at first use by one thread; the others get what it made."""
     made: list[T] = []
     lock = Lock()
 
