@@ -178,6 +178,7 @@ def test_a_system_that_cannot_be_assessed_does_not_stop_the_others(three):
     assert document["outcome"] == "fail"
 
 
+@pytest.mark.slow
 def test_a_killed_campaign_goes_on_and_assesses_every_system_once(three):
     assert kill_when(three, "ended", 1) == -signal.SIGKILL
     done = ask(three)

@@ -65,6 +65,7 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_version_that_the_gate_allows_enters_main_and_a_poisoned_file_does_not(desk):
     workshop = make_workshop(desk.clone)
     with Home.open(desk.home) as home:

@@ -36,11 +36,11 @@ def test_a_wrapped_key_is_good_for_its_context_only(opened: Open) -> None:
             opened().unwrap(wrapped, there)
 
 
-def test_every_changed_byte_of_a_wrapped_key_is_refused(opened: Open) -> None:
-    """Where the key's name changes, there may be no key of that name."""
+def test_changed_bytes_of_a_wrapped_key_are_refused(opened: Open) -> None:
+    """Every byte of ours, every fifth of the service's; a changed name may be of no key."""
     kms = opened()
     wrapped = kms.wrap(DATA_KEY, HERE, name="fraud")
-    for place in range(len(wrapped)):
+    for place in (*range(64), *range(64, len(wrapped), 5)):
         for bit in (1, 128):
             if bit == 128 and place % 16:
                 continue  # each is a call to a service
