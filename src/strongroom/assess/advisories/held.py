@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -43,8 +42,7 @@ class Held:
 
     def identity(self) -> str:
         """Of what it says: the same for the same advisories of the same time."""
-        said = self.problem if self.about is None else f"{self.about.as_of} {self.about.digest}"
-        return hashlib.sha256(said.encode()).hexdigest()
+        return self.problem if self.about is None else f"{self.about.as_of} {self.about.digest}"
 
 
 def held_mirror(home: Home, now: datetime) -> Held | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -166,8 +166,3 @@ def _read(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise LimitError(f"more than {limit} bytes", where=str(path))
     return data
-
-
-def lines_of(mirror: Mirror) -> Iterator[Advisory]:
-    """Every advisory in it."""
-    return (Advisory(json.loads(line)) for line in mirror.data.splitlines())

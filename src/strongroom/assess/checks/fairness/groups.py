@@ -30,18 +30,14 @@ from strongroom.assess.measures.groups import Cells, measure
 _RULE: Final = "fairness.groups"
 
 
-class FairnessSettings(Decisions):
-    """Settings of `fairness.groups`."""
-
-
 @check(
     _RULE,
     version=1,
     title="No group is treated much worse than another",
     needs=("model", "data.test"),
-    settings=FairnessSettings,
+    settings=Decisions,
 )
-def groups(case: Case, settings: FairnessSettings) -> Iterator[Said]:
+def groups(case: Case, settings: Decisions) -> Iterator[Said]:
     """Measure each sensitive attribute."""
     found = list(splits(case, settings, _RULE))
     if not any(isinstance(one, Split) for one in found):

@@ -46,18 +46,14 @@ from strongroom.assess.measures.intervals import share
 _RULE: Final = "fairness.intersections"
 
 
-class IntersectionSettings(Decisions):
-    """Settings of `fairness.intersections`."""
-
-
 @check(
     _RULE,
     version=1,
     title="No group of two attributes is treated much worse than another",
     needs=("model", "data.test"),
-    settings=IntersectionSettings,
+    settings=Decisions,
 )
-def intersections(case: Case, settings: IntersectionSettings) -> Iterator[Said]:
+def intersections(case: Case, settings: Decisions) -> Iterator[Said]:
     """Measure each pair of sensitive attributes."""
     found = list(splits(case, settings, _RULE))
     yield from (one for one in found if not isinstance(one, Split))
@@ -96,7 +92,7 @@ def crossed(one: Split, other: Split) -> Split:
 
 def _judge(
     case: Case,
-    settings: IntersectionSettings,
+    settings: Decisions,
     made: Decided,
     split: Split,
     marginals: tuple[Split, ...],
